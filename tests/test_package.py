@@ -1,0 +1,103 @@
+"""What an installed distribution holds and declares."""
+
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib.metadata import entry_points, requires
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """File names in the wheel built from this checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    (built,) = folder.glob("*.whl")
+    with zipfile.ZipFile(built) as archive:
+        return archive.namelist()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "hyperspy_extension.yaml",
+        "py.typed",
+        "data/edges.csv",
+        "data/dhfs.gosh",
+        "weights/card.json",
+    ],
+)
+def test_wheel_has_the_data(wheel, path):
+    assert f"hyperspy_eelsid/{path}" in wheel
+
+
+def test_wheel_has_networks(wheel):
+    assert any(name.endswith(".onnx") for name in wheel)
+
+
+def test_wheel_has_nothing_else(wheel):
+    assert {name.split("/")[0].split("-")[0] for name in wheel} == {"hyperspy_eelsid"}
+
+
+def test_hyperspy_finds_both_extension_names():
+    declared = {e.name: e.value for e in entry_points(group="hyperspy.extensions")}
+    assert declared["hyperspy_eelsid"] == "hyperspy_eelsid"
+    assert declared["hyperspy_eelsid._attach"] == "hyperspy_eelsid._attach"
+
+
+def test_registrations_are_a_mapping():
+    """HyperSpy fails to import beside an extension whose file is empty."""
+    text = (ROOT / "hyperspy_extension.yaml").read_text(encoding="utf-8")
+    assert isinstance(yaml.safe_load(text), dict)
+
+
+def test_exactly_one_onnxruntime_on_every_platform():
+    """The GPU and the CPU build overwrite each other when both are installed."""
+    from packaging.requirements import Requirement
+
+    runtimes = [
+        requirement
+        for requirement in map(Requirement, requires("hyperspy-eelsid"))
+        if requirement.name.startswith("onnxruntime") and "extra" not in str(requirement.marker)
+    ]
+    for system, machine in [
+        ("linux", "x86_64"),
+        ("linux", "aarch64"),
+        ("win32", "AMD64"),
+        ("win32", "ARM64"),
+        ("darwin", "arm64"),
+        ("darwin", "x86_64"),
+    ]:
+        environment = {"sys_platform": system, "platform_machine": machine}
+        chosen = [r.name for r in runtimes if r.marker.evaluate(environment)]
+        expected = (
+            "onnxruntime-gpu" if machine in {"x86_64", "AMD64"} and system != "darwin" else None
+        )
+        assert chosen == [expected or "onnxruntime"], (system, machine)
+
+
+def test_readme_has_one_command_each_for_demo_and_tests():
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    commands = [line for line in lines if line.startswith("python3.11 -m venv")]
+    assert [command.split("&&")[-1].split("/")[-1].strip() for command in commands] == [
+        "eelsid demo",
+        "python -m pytest",
+    ]
+
+
+def test_version_is_the_declared_one():
+    import hyperspy_eelsid
+
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert hyperspy_eelsid.__version__ == declared["project"]["version"]
