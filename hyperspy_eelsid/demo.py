@@ -82,7 +82,7 @@ class Superlattice(NamedTuple):
     Attributes
     ----------
     signal : The spectrum image, counts.
-    density : Areal density of every element [atoms/nm²], of Sr too, which has no edge in the window.
+    density : Areal density of every element [atoms/nm²], the invisible Sr included.
     """
 
     signal: EELSSpectrum

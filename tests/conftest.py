@@ -1,4 +1,4 @@
-"""Settings for all tests: no windows, no progress bars; and the small image that several of them use."""
+"""Settings for all tests: no windows, no progress bars; and a small image for several of them."""
 
 import matplotlib
 import pytest
