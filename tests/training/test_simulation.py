@@ -1,0 +1,135 @@
+import numpy as np
+import pytest
+
+from hyperspy_eelsid.edges import ELEMENTS, ENERGY_MAX_EV, ENERGY_MIN_EV
+from training.recipes import ROBUST
+from training.simulation import (
+    GROUP_HIGH,
+    GROUP_LOW,
+    N_PADDED,
+    Simulator,
+    low_loss_transfer,
+)
+
+
+@pytest.fixture(scope="module")
+def block(simulator):
+    return simulator.block((0, 1), 320)
+
+
+def test_spectra_are_network_input(block):
+    assert block.spectra.shape == (320, 3072)
+    assert block.spectra.dtype == np.float32
+    assert np.isfinite(block.spectra).all()
+    np.testing.assert_allclose(block.spectra.max(axis=1), 1, rtol=1e-6)
+    channel = np.arange(3072)
+    p = block.parameters
+    outside = (channel < p["window_start"][:, None]) | (channel > p["window_end"][:, None])
+    assert not block.spectra[outside].any()
+
+
+def test_same_seed_same_spectra(simulator, block):
+    again = simulator.block((0, 1), 320)
+    other = simulator.block((0, 2), 320)
+    np.testing.assert_array_equal(again.spectra, block.spectra)
+    np.testing.assert_array_equal(again.labels, block.labels)
+    assert not np.array_equal(other.spectra, block.spectra)
+
+
+def test_labels_are_elements_of_the_sample_with_an_edge_in_the_window(block):
+    start = block.parameters["window_start"][:, None, None]
+    end = block.parameters["window_end"][:, None, None]
+    inside = ((start <= GROUP_LOW + 25) & (end >= GROUP_LOW - 25)).any(axis=2)
+    possible = inside & (block.fractions > 0)
+    assert not (block.labels & ~possible).any()
+    assert block.labels.sum() > 320
+
+
+def test_published_labels_and_windows_are_exact(pub_simulator):
+    block = pub_simulator.block((3,), 800)
+    start, end = block.parameters["window_start"], block.parameters["window_end"]
+    inside = (start[:, None, None] <= GROUP_LOW) & (end[:, None, None] >= GROUP_LOW)
+    expected = inside.any(axis=2) & (block.fractions > 0)
+    np.testing.assert_array_equal(block.labels, expected)
+    query = block.parameters["query"]
+    assert block.labels[np.arange(800), query].all()
+    assert np.bincount(query, minlength=80).tolist() == [10] * 80
+    assert start.min() >= ENERGY_MIN_EV and end.max() <= ENERGY_MAX_EV
+    # one major group of the query element has 10 eV before it and 25 eV after it
+    holds = (start[:, None] <= GROUP_LOW[query] - 10) & (end[:, None] >= GROUP_HIGH[query] + 25)
+    assert holds.any(axis=1).all()
+
+
+def test_jump_ratio_is_obeyed(pub_simulator, monkeypatch):
+    """Without fine structure, noise and broadening the reference edge stands on the background as drawn."""
+    monkeypatch.setattr(
+        "training.simulation.record", lambda rng, recipe, edges, smooth, p: edges / smooth
+    )
+    monkeypatch.setattr("training.simulation.low_loss_transfer", lambda *arguments: 1)
+    monkeypatch.setattr("training.simulation.normalise", lambda spectra: spectra)
+    monkeypatch.setattr(
+        "training.simulation._sum_edges",
+        _only_the_query_edge,
+    )
+    block = pub_simulator.block((4,), 80)
+    onset = block.parameters["jump_onset"]
+    at_onset = block.spectra[np.arange(80), onset]
+    np.testing.assert_allclose(at_onset, block.parameters["jump_ratio"], rtol=1e-4)
+
+
+def _only_the_query_edge(*arguments):
+    start, edges, height, onset = arguments[16], arguments[23], arguments[25], arguments[26]
+    onset[:] = start + 5
+    height[:] = 3.0
+    for row, channel in zip(edges, onset, strict=True):
+        row[channel : channel + 40] = 3.0
+
+
+def test_low_loss_conserves_intensity_and_is_causal():
+    one = np.ones(1)
+    energy, width = np.array([[15, 0, 0, 0, 0]]), np.array([[5, 5, 5, 5, 5]])
+    transfer = low_loss_transfer(one, energy, width, 0.7 * one, 0 * one, one)
+    delta = np.zeros((1, N_PADDED))
+    delta[0, 500] = 1
+    blurred = np.fft.irfft(np.fft.rfft(delta) * transfer)[0]
+    assert blurred.sum() == pytest.approx(1, rel=1e-5)
+    # share of unscattered electrons, Poisson's exp(-t/lambda), within the zero loss
+    assert blurred[480:503].sum() == pytest.approx(np.exp(-0.7), abs=0.08)
+    assert np.argmax(blurred[508:530]) + 8 == pytest.approx(15, abs=1)
+
+
+def test_poisson_noise_has_the_variance_of_its_counts(pub_simulator):
+    block = pub_simulator.block((5,), 400)
+    p = block.parameters
+    ratios = []
+    for row, start, end, counts in zip(
+        block.spectra, p["window_start"], p["window_end"], p["counts"], strict=True
+    ):
+        y = row[start : end + 1]
+        scale = counts / y[0]  # the window starts at the background level `counts`
+        jump = np.diff(y, n=2)
+        ratios.append(np.median(np.abs(jump)) ** 2 / 0.455 / 6 / np.median(y) * scale)
+    # median over spectra: edges add structure, noise sets the rest
+    assert np.median(ratios) == pytest.approx(1, abs=0.25)
+
+
+def test_effects_can_be_switched_off(saw_tooth_table, pub_simulator):
+    recipe = ROBUST.without("dispersion", "calibration")
+    simulator = Simulator(recipe, pub_simulator.compositions, saw_tooth_table)
+    p = simulator.block((6,), 160).parameters
+    assert (p["dispersion"] == 1).all() and (p["dispersion_error"] == 0).all()
+    assert np.abs(p["energy_offset"]).max() <= 5
+    with pytest.raises(ValueError, match="Unknown effects"):
+        recipe.without("dispersion")
+
+
+def test_empty_spectra_have_no_label(saw_tooth_table, pub_simulator):
+    simulator = Simulator(ROBUST, pub_simulator.compositions, saw_tooth_table)
+    query = np.arange(80)
+    block = simulator.simulate(np.random.default_rng(0), query, np.eye(80, dtype=np.float32))
+    nothing = pub_simulator.simulate(
+        np.random.default_rng(0), query, np.zeros((80, 80), np.float32)
+    )
+    assert block.labels.any()
+    assert not nothing.labels.any()
+    assert len(ELEMENTS) == nothing.labels.shape[1]

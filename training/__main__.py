@@ -1,0 +1,107 @@
+"""``python -m training``: cross sections, data sets, training, evaluation and export."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+from training.recipes import EFFECTS, RECIPES
+
+RUNS = Path(__file__).parent / "runs"
+WEIGHTS = Path(__file__).parents[1] / "hyperspy_eelsid" / "weights"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    command = commands.add_parser(
+        "cross-sections", help="compute the generalised oscillator strengths"
+    )
+    default = WEIGHTS.parent / "data" / "dhfs.gosh"
+    command.add_argument("--out", type=Path, default=default, help="file to write (%(default)s)")
+    command.add_argument("--processes", type=int, default=None)
+
+    command = commands.add_parser("simulate", help="write a data set of synthetic spectra")
+    command.add_argument("--recipe", choices=RECIPES, default="pub")
+    command.add_argument("--without", nargs="*", choices=EFFECTS, default=())
+    command.add_argument("--set", dest="set_name", default="test", help="train, validation or test")
+    command.add_argument("--spectra", type=int, required=True)
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--formulas", type=Path, help="text file of formulas to draw from")
+    command.add_argument("--out", type=Path, required=True, help="HDF5 file to write")
+
+    command = commands.add_parser("train", help="train a network; a stopped run goes on")
+    command.add_argument("name", help="vit or unet")
+    command.add_argument("--size", default="compact")
+    command.add_argument("--recipe", choices=RECIPES, default="robust")
+    command.add_argument("--without", nargs="*", choices=EFFECTS, default=())
+    command.add_argument("--spectra", type=int, default=1_000_000)
+    command.add_argument("--batch-size", type=int, default=64)
+    command.add_argument("--learning-rate", type=float, default=1e-3)
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--workers", type=int, default=1, help="processes that simulate")
+    command.add_argument("--run", help="name of the run's folder in training/runs")
+
+    command = commands.add_parser("export", help="write ONNX files and card.json of trained runs")
+    command.add_argument("runs", nargs="+", help="names of run folders")
+    command.add_argument("--out", type=Path, default=WEIGHTS)
+    command.add_argument("--name", default="compact")
+    command.add_argument("--seed", type=int, default=1, help="seed of the sets that are scored")
+    command.add_argument(
+        "--spectra", type=int, default=16000, help="size of the simulated test sets"
+    )
+
+    command = commands.add_parser("evaluate", help="score the shipped ensemble on measured spectra")
+    command.add_argument("catalog", type=Path, help="JSON catalog of labelled spectra")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    options = _parser().parse_args(arguments)
+    if options.command == "cross-sections":
+        from training.cross_sections import build
+
+        build(options.out, processes=options.processes)
+    elif options.command == "simulate":
+        from training import dataset
+
+        simulator = dataset.make_simulator(options.recipe, tuple(options.without), options.formulas)
+        dataset.write(simulator, options.out, options.spectra, options.seed, options.set_name)
+    elif options.command == "train":
+        from training.train import train
+
+        train(
+            options.name,
+            RUNS
+            / (options.run or f"{options.name}.{options.size}.{options.recipe}.{options.seed}"),
+            recipe=options.recipe,
+            without=tuple(options.without),
+            size=options.size,
+            spectra=options.spectra,
+            batch_size=options.batch_size,
+            learning_rate=options.learning_rate,
+            seed=options.seed,
+            workers=options.workers,
+        )
+    elif options.command == "export":
+        from training.release import release
+
+        release(
+            [RUNS / run for run in options.runs],
+            options.out,
+            options.name,
+            options.spectra,
+            options.seed,
+        )
+    elif options.command == "evaluate":
+        from training.release import score_measured
+
+        score_measured(options.catalog)
+
+
+if __name__ == "__main__":
+    main()

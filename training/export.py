@@ -1,0 +1,97 @@
+"""From trained weights to the ONNX files that hyperspy_eelsid ships, with their card."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from datetime import date
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from hyperspy_eelsid.edges import ELEMENTS, ENERGY_MAX_EV, ENERGY_MIN_EV
+from hyperspy_eelsid.preprocessing import N_CHANNELS
+
+_logger = logging.getLogger(__name__)
+
+PARITY = 1e-5
+OPSET = 17
+
+
+def export_member(model: keras.Model, path: Path, check: np.ndarray) -> dict[str, object]:
+    """Write one network to an ONNX file and compare the two on some spectra.
+
+    Parameters
+    ----------
+    model : Trained network.
+    path : File to write.
+    check : Spectra for the comparison, shape (n, 3072).
+
+    Returns
+    -------
+    What the card says of this member: name, architecture, file, sha256, parameters and parity.
+
+    Raises
+    ------
+    RuntimeError
+        If the probabilities of the ONNX file differ from the network's by more than 1e-5.
+    """
+    import onnxruntime
+    import tensorflow as tf
+    import tf2onnx
+
+    signature = [tf.TensorSpec((None, N_CHANNELS), tf.float32, name="spectra")]
+
+    @tf.function(input_signature=signature)
+    def probability(spectra):
+        return model(spectra, training=False)
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tf2onnx.convert.from_function(
+        probability, input_signature=signature, opset=OPSET, output_path=str(path)
+    )
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (exported,) = session.run(None, {session.get_inputs()[0].name: check.astype(np.float32)})
+    expected = keras.ops.convert_to_numpy(model(check, training=False))
+    difference = float(np.abs(exported - expected).max())
+    if difference > PARITY:
+        raise RuntimeError(
+            f"{path.name} differs from the Keras network by {difference:.1e}, more than {PARITY:.0e}."
+        )
+    return {
+        "name": path.stem,
+        "architecture": model.name,
+        "file": path.name,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "parameters": model.count_params(),
+        "largest_difference_from_keras": difference,
+    }
+
+
+def write_card(
+    folder: Path,
+    name: str,
+    members: list[dict[str, object]],
+    threshold: float,
+    training: dict[str, object],
+    scores: dict[str, object],
+) -> Path:
+    """Describe the ensemble in ``card.json`` beside its files."""
+    card = {
+        "name": name,
+        "date": date.today().isoformat(),
+        "elements": list(ELEMENTS),
+        "energy_range": [ENERGY_MIN_EV, ENERGY_MAX_EV],
+        "dispersion": 1.0,
+        "normalisation": "maximum 1 in the measured window, zero outside",
+        "threshold": threshold,
+        "members": members,
+        "training": training,
+        "scores": scores,
+        "licence": "GPL-3.0-or-later",
+    }
+    path = folder / "card.json"
+    path.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    return path

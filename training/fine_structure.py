@@ -1,0 +1,90 @@
+"""Random fine structure of ionisation edges, and the sharp lines that a continuum oscillator strength lacks."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from scipy import constants
+
+# hbar v / lambda [eV] for an electron of energy eps [eV] and a mean free path of 1 nm: VELOCITY * sqrt(eps)
+VELOCITY_EV_NM = (
+    constants.hbar * math.sqrt(2 / (constants.m_e * constants.e)) * 1e9
+)  # sqrt(2 e / m) hbar / e
+SIGMA_PER_FWHM = 1 / math.sqrt(8 * math.log(2))
+MINIMUM_SIGMA_EV = 0.6
+
+
+@njit(cache=True)
+def lifetime_width(free_energy: float, atomic_diameter: float) -> float:
+    """Width [eV] of a final state by its lifetime, hbar v / lambda.
+
+    Parameters
+    ----------
+    free_energy : Energy above the onset [eV].
+    atomic_diameter : Atomic diameter a [nm].
+
+    References
+    ----------
+    M. P. Seah and W. A. Dench, Surf. Interface Anal. 1, 2 (1979), for the inelastic mean free path
+    lambda = 538 a / eps^2 + 0.41 a^1.5 eps^0.5 [nm].
+    R. F. Egerton, Electron Energy-Loss Spectroscopy in the Electron Microscope, 3rd ed. (2011), eq. 4.32.
+    """
+    eps = max(free_energy, 0.1)
+    mean_free_path = 538 * atomic_diameter / eps**2 + 0.41 * atomic_diameter**1.5 * math.sqrt(eps)
+    return VELOCITY_EV_NM * math.sqrt(eps) / mean_free_path
+
+
+@njit(cache=True)
+def random_profile(
+    rng, peaks: int, width: float, atomic_diameter: float, profile: np.ndarray
+) -> None:
+    """Fill `profile` (1 eV channels from the onset) with a sum of random Gaussians, normalised to maximum 1.
+
+    The sum is multiplied by the sign of its largest point first, so that the strongest feature is a peak.
+    """
+    profile[:] = 0
+    for _ in range(peaks):
+        position = rng.random() * width
+        weight = 2 * rng.random() - 1
+        sigma = lifetime_width(position, atomic_diameter) * SIGMA_PER_FWHM
+        sigma = max(sigma, MINIMUM_SIGMA_EV)
+        first = max(0, int(position - 4 * sigma))
+        last = min(len(profile), int(position + 4 * sigma) + 2)
+        for channel in range(first, last):
+            profile[channel] += weight * math.exp(-0.5 * ((channel - position) / sigma) ** 2)
+    extreme = 0.0
+    for value in profile:
+        if abs(value) > abs(extreme):
+            extreme = value
+    if extreme != 0:
+        profile /= extreme
+
+
+@njit(cache=True)
+def largest_ratio(profile: np.ndarray, limit: float) -> float:
+    """Largest factor that keeps ``1 + factor * profile`` from falling below zero, at most `limit`."""
+    lowest = profile.min()
+    return min(limit, -1 / lowest) if lowest < 0 else limit
+
+
+@njit(cache=True)
+def add_profile(edge: np.ndarray, profile: np.ndarray, height: float) -> None:
+    """Add ``height * profile`` to `edge`, clip at zero and rescale to the integral that the edge had."""
+    before = edge.sum()
+    n = min(len(edge), len(profile))
+    edge[:n] += height * profile[:n]
+    for channel in range(n):
+        edge[channel] = max(edge[channel], 0)
+    after = edge.sum()
+    if after > 0:
+        edge *= before / after
+
+
+@njit(cache=True)
+def white_line(profile: np.ndarray, position: float, fwhm: float, asymmetry: float) -> None:
+    """Fill `profile` with a Lorentzian line of maximum 1 whose upper side is wider by 1 + `asymmetry`."""
+    for channel in range(len(profile)):
+        half = fwhm / 2 * (1 + asymmetry if channel > position else 1)
+        profile[channel] = 1 / (1 + ((channel - position) / half) ** 2)

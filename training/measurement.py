@@ -1,0 +1,160 @@
+"""What background, detector and calibration make of the edges of a simulated spectrum."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.ndimage import gaussian_filter1d
+
+from hyperspy_eelsid.preprocessing import N_CHANNELS
+from training.recipes import Recipe
+
+# from here on Poisson's distribution is normal for every purpose of a network
+NORMAL_ABOVE_COUNTS = 1e4
+
+
+def background(rng: np.random.Generator, recipe: Recipe, start: np.ndarray) -> np.ndarray:
+    """Background under the edges, 1 at the start of the window.
+
+    A power law (E / E0)^-r (Egerton 2011, eq. 4.47); with the effect ``backgrounds`` a sum of two and the tail of an
+    edge below the window.
+
+    Parameters
+    ----------
+    start : First energy of the window [eV], shape (n,).
+
+    Returns
+    -------
+    float32, shape (n, 3072), zero below the window.
+    """
+    n = len(start)
+    energy = np.arange(N_CHANNELS, dtype=np.float32)
+    log_ratio = np.log(np.maximum(energy, 1)) - np.log(start.astype(np.float32))[:, None]
+    log_ratio = np.maximum(log_ratio, 0)
+
+    def power_law(limits: tuple[float, float]) -> np.ndarray:
+        return np.exp(-rng.uniform(*limits, n).astype(np.float32)[:, None] * log_ratio)
+
+    smooth = power_law(recipe.background_exponent)
+    if "backgrounds" in recipe.effects:
+        share = np.where(rng.random(n) < 0.4, rng.random(n) * 0.6, 0).astype(np.float32)[:, None]
+        smooth = (1 - share) * smooth + share * power_law(recipe.background_exponent)
+        # an edge just below the window has a steeper tail, seen from its own onset
+        tail = np.where(rng.random(n) < 0.15, rng.random(n) * 0.5, 0).astype(np.float32)[:, None]
+        decay = rng.uniform(10, 80, n).astype(np.float32)[:, None]
+        distance = np.maximum(energy - start[:, None].astype(np.float32), 0)
+        smooth = (1 - tail) * smooth + tail / (1 + distance / decay) ** 2
+    smooth *= energy >= start[:, None]
+    return smooth
+
+
+def count(rng: np.random.Generator, expected: np.ndarray) -> np.ndarray:
+    """Poisson noise; normal where the expected counts are large."""
+    noisy = expected + np.sqrt(expected) * rng.standard_normal(expected.shape, dtype=np.float32)
+    few = expected < NORMAL_ABOVE_COUNTS
+    noisy[few] = rng.poisson(expected[few])
+    return noisy
+
+
+def record(
+    rng: np.random.Generator,
+    recipe: Recipe,
+    edges: np.ndarray,
+    smooth: np.ndarray,
+    p: dict[str, np.ndarray],
+) -> np.ndarray:
+    """Counts in every channel of the window, zero outside.
+
+    Parameters
+    ----------
+    edges, smooth : Edges and background in units of the background at the start of the window, shape (n, 3072).
+    p : Parameters of the spectra.
+
+    Returns
+    -------
+    Counts per eV divided by the counts at the start of the window, float32, shape (n, 3072).
+    """
+    channel = np.arange(N_CHANNELS)
+    window = (channel >= p["window_start"][:, None]) & (channel <= p["window_end"][:, None])
+    expected = edges + smooth
+    expected *= window
+    np.maximum(expected, 0, out=expected)
+    counts = p["counts"].astype(np.float32)
+    result = np.zeros_like(expected)
+    native = p["dispersion"] == 1
+    for row in np.flatnonzero(native):
+        cut = slice(p["window_start"][row], p["window_end"][row] + 1)
+        result[row, cut] = count(rng, expected[row, cut] * counts[row]) / counts[row]
+    for row in np.flatnonzero(~native):
+        result[row] = _record_at_dispersion(rng, expected[row], counts[row], p, row)
+    if "backgrounds" in recipe.effects:
+        n = len(result)
+        kind = rng.random(n)
+        removed = np.where(kind < 0.08, rng.uniform(0.97, 1.0, n), 0).astype(np.float32)
+        result -= removed[:, None] * smooth * window
+        # a dark level that was not, or not well, subtracted: a share of the lowest signal in the window
+        lowest = np.where(window, expected, np.inf).min(axis=1)
+        level = (lowest * rng.normal(0, 0.4, n)).astype(np.float32)
+        result += np.where(kind > 0.8, level, 0)[:, None] * window
+    return result
+
+
+def _record_at_dispersion(
+    rng: np.random.Generator,
+    expected: np.ndarray,
+    counts: float,
+    p: dict[str, np.ndarray],
+    row: int,
+) -> np.ndarray:
+    """Count in channels of another width and bring them to 1 eV by a cubic spline, as measured data are."""
+    start, end, width = p["window_start"][row], p["window_end"][row], p["dispersion"][row]
+    borders = np.arange(start - 0.5 + rng.random() * width, end + 0.5, width)
+    cumulative = np.concatenate([[0], np.cumsum(expected)])
+    per_channel = np.diff(np.interp(borders, np.arange(len(cumulative)) - 0.5, cumulative))
+    per_channel = np.maximum(per_channel, 0).astype(np.float32)
+    centres = (borders[1:] + borders[:-1]) / 2
+    result = np.zeros_like(expected)
+    if len(centres) < 8:
+        return expected
+    noisy = count(rng, per_channel * counts) / (counts * width)
+    energy = np.arange(int(np.ceil(centres[0])), int(centres[-1]) + 1)
+    result[energy] = CubicSpline(centres, noisy)(energy)
+    return result
+
+
+def degrade(
+    rng: np.random.Generator, recipe: Recipe, spectra: np.ndarray, p: dict[str, np.ndarray]
+) -> np.ndarray:
+    """Gain noise, fixed pattern, gain steps, spikes, shadowed borders and denoising."""
+    n = len(spectra)
+    if "detector" in recipe.effects:
+        white = np.where(rng.random(n) < 0.3, 10 ** rng.uniform(-3.5, -1.8, n), 0)
+        pattern = np.where(rng.random(n) < 0.3, 10 ** rng.uniform(-3.3, -1.7, n), 0)
+        for row in np.flatnonzero((white > 0) | (pattern > 0)):
+            gain = white[row] * rng.standard_normal(N_CHANNELS, dtype=np.float32)
+            slow = gaussian_filter1d(
+                rng.standard_normal(N_CHANNELS, dtype=np.float32), rng.uniform(1, 12)
+            )
+            spectra[row] *= 1 + gain + pattern[row] * slow / slow.std()
+        for row in np.flatnonzero(rng.random(n) < 0.15):
+            start, end = p["window_start"][row], p["window_end"][row]
+            kind, at = rng.integers(5), rng.integers(start, end + 1)
+            if kind == 0:
+                spectra[row, at] += rng.random() * spectra[row].max()
+            elif kind == 1:
+                spectra[row, at:] *= 1 + rng.normal(0, 0.02)
+            elif kind == 2:
+                spectra[row, end - rng.integers(1, 6) : end + 1] *= rng.random()
+            else:  # the shadow of an aperture or of a detector border over the first channels
+                length = rng.integers(2, 30)
+                ramp = rng.uniform(0.3, 1) + np.linspace(0, 1, length, dtype=np.float32)
+                spectra[row, start : start + length] *= np.minimum(ramp, 1)
+    if "denoised" in recipe.effects:
+        channel = np.arange(N_CHANNELS)
+        for row in np.flatnonzero(rng.random(n) < 0.15):
+            sigma = rng.uniform(0.5, 2)
+            window = (channel >= p["window_start"][row]) & (channel <= p["window_end"][row])
+            weight = gaussian_filter1d(window.astype(np.float32), sigma)
+            smoothed = gaussian_filter1d(spectra[row] * window, sigma) / np.maximum(weight, 1e-3)
+            spectra[row] = smoothed * window
+    return spectra

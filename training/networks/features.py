@@ -1,0 +1,56 @@
+"""What a network sees of a spectrum: transforms of the input that live inside the network graph."""
+
+from __future__ import annotations
+
+import keras
+from keras import ops
+
+FLOOR = 1e-4
+BACKGROUND_CHANNELS = 81
+NOISE_CHANNELS = 25
+N_FEATURES = 6
+
+
+@keras.saving.register_keras_serializable("hyperspy_eelsid")
+class SpectralFeatures(keras.layers.Layer):
+    """Six views of a normalised spectrum, (batch, 3072) to (batch, 3072, 6).
+
+    In a core-loss spectrum the background falls by orders of magnitude and an edge can be a step of one per cent of
+    it. The logarithm makes steps independent of the background, subtracting its running mean flattens the
+    background, and dividing by the local noise tells a feature from a fluctuation. The views are: the spectrum, its
+    logarithm, the logarithm less its mean over 81 channels in linear and in noise units, the slope over 8 channels
+    in noise units, and the measured window.
+    """
+
+    @staticmethod
+    def _running_mean(x, mask, channels: int):
+        total = ops.average_pool(x * mask, channels, strides=1, padding="same")
+        share = ops.average_pool(mask, channels, strides=1, padding="same")
+        return total / ops.maximum(share, 1e-3)
+
+    def call(self, spectra):
+        x = ops.expand_dims(spectra, -1)
+        mask = ops.cast(ops.not_equal(x, 0), x.dtype)
+        log = ops.log(ops.maximum(x, FLOOR))
+        flat = (log - self._running_mean(log, mask, BACKGROUND_CHANNELS)) * mask
+        both = mask[:, 1:] * mask[:, :-1]
+        jump = ops.pad((log[:, 1:] - log[:, :-1]) * both, ((0, 0), (0, 1), (0, 0)))
+        both = ops.pad(both, ((0, 0), (0, 1), (0, 0)))
+        noise = self._running_mean(ops.minimum(ops.abs(jump), 0.3), both, NOISE_CHANNELS) + 1e-3
+        before = ops.average_pool(flat, 4, strides=1, padding="same")
+        after = ops.roll(before, -4, axis=1)
+        slope = (after - before) * mask
+        return ops.concatenate(
+            [
+                ops.clip(x, -1, 1),
+                (log + 4) * mask / 2,
+                5 * ops.clip(flat, -1, 1),
+                ops.tanh(flat / noise / 8) * 2,
+                ops.tanh(slope / noise / 4) * 2,
+                mask,
+            ],
+            axis=-1,
+        )
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape, N_FEATURES)

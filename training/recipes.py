@@ -1,0 +1,84 @@
+"""The two recipes of synthetic spectra: the published one, and one closer to measured spectra.
+
+Every distribution is uniform unless its name says otherwise. ``PUB`` is the recipe of A. Annys (master thesis,
+University of Antwerp, 2023) and of Annys, Jannis and Verbeeck, Sci. Rep. 13, 13724 (2023). ``ROBUST`` widens it and
+adds what measured spectra have and the published recipe leaves out; each addition is an *effect* that can be
+switched off, so that its worth can be measured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+EFFECTS = (
+    "mixtures",  # two phases, minor amounts, carbon films
+    "windows",  # windows that cut edges off, often starting at the low-energy limit
+    "empty",  # spectra without any edge
+    "counts",  # from very noisy to summed, nearly noise-free
+    "backgrounds",  # two power laws, offsets, tails of edges below the window, subtracted backgrounds
+    "calibration",  # offset and dispersion errors of the energy axis
+    "dispersion",  # channels of 0.67 to 4 eV resampled to 1 eV
+    "white lines",  # sharp L2,3 and M4,5 lines, N4,5 giant resonances
+    "detector",  # tails of the point spread function, gain noise, fixed pattern, spikes, gain steps
+    "denoised",  # noise correlated between neighbouring channels
+    "visibility",  # an edge below the noise is not labelled
+)
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Ranges of the drawn parameters; energies in eV, angles in mrad.
+
+    ``jump_ratio`` and ``counts`` are drawn log-uniformly where the recipe has the effect ``counts``;
+    the published counts are drawn by decades.
+    """
+
+    name: str
+    effects: frozenset[str] = frozenset()
+    convergence_angle: Range = (1, 20)
+    collection_angle: Range = (1, 100)
+    zero_loss_fwhm: Range = (1, 3)
+    plasmons: tuple[int, int] = (2, 5)
+    plasmon_energy: Range = (3, 20)
+    plasmon_width: Range = (3, 20)
+    thickness: Range = (0.1, 1)
+    jump_ratio: Range = (0.2, 1.5)
+    background_exponent: Range = (2, 4)
+    counts_decades: tuple[int, int] = (3, 7)
+    fine_structure_width: Range = (50, 100)
+    fine_structure_peaks: tuple[int, int] = (10, 25)
+    fine_structure_ratio: float = 10
+    atomic_diameter: Range = (0.025, 0.25)  # nm
+    chemical_shift: int = 5
+    instrumental_shift: int = 5
+
+    def without(self, *effects: str) -> Recipe:
+        """The same recipe with some effects switched off.
+
+        Raises
+        ------
+        ValueError
+            If an effect is not one of those of the recipe.
+        """
+        unknown = set(effects) - self.effects
+        if unknown:
+            raise ValueError(
+                f"Unknown effects {sorted(unknown)}, options are {sorted(self.effects)}."
+            )
+        label = "".join(f"-{effect.replace(' ', '_')}" for effect in effects)
+        return replace(self, name=self.name + label, effects=self.effects - set(effects))
+
+
+PUB = Recipe("pub")
+ROBUST = Recipe(
+    "robust",
+    effects=frozenset(EFFECTS),
+    zero_loss_fwhm=(0.3, 3),
+    thickness=(0.05, 2),
+    jump_ratio=(0.04, 8),
+    background_exponent=(1.5, 5),
+    counts_decades=(2, 9),
+)
+RECIPES = {recipe.name: recipe for recipe in (PUB, ROBUST)}

@@ -1,0 +1,187 @@
+"""Train a network on spectra that are simulated while it trains, and go on where a killed run stopped."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import multiprocessing
+import time
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
+from multiprocessing.pool import AsyncResult
+from pathlib import Path
+
+import keras
+import numpy as np
+from tqdm.auto import tqdm
+
+from training import metrics
+from training.dataset import SETS, make_simulator
+from training.networks import build
+from training.simulation import Block
+
+_logger = logging.getLogger(__name__)
+
+SPECTRA_PER_EPOCH = 16384
+VALIDATION_SPECTRA = 4096
+WARM_UP_STEPS = 500
+AHEAD = 16
+_simulator = None
+
+
+def _start_worker(recipe: str, without: tuple[str, ...]) -> None:
+    global _simulator
+    _simulator = make_simulator(recipe, without)
+
+
+def _simulate(task: tuple[tuple[int, ...], int]) -> Block:
+    seed, n_samples = task
+    return _simulator.block(seed, n_samples)
+
+
+def _batches(pool, seed: int, first: int, last: int, batch_size: int) -> Iterator[Block]:
+    """Blocks in order, simulated at most `AHEAD` blocks before they are needed."""
+    steps = iter(range(first, last))
+
+    def submit(step: int) -> AsyncResult:
+        return pool.apply_async(_simulate, (((seed, SETS["train"], step), batch_size),))
+
+    waiting = deque(submit(step) for step in islice(steps, AHEAD))
+    while waiting:
+        block = waiting.popleft().get()
+        if (step := next(steps, None)) is not None:
+            waiting.append(submit(step))
+        yield block
+
+
+def _resume(folder: Path, model: keras.Model) -> int:
+    """Load the newest checkpoint into `model` and return the number of epochs it has seen."""
+    state = folder / "state.json"
+    if not state.exists():
+        return 0
+    epoch = json.loads(state.read_text())["epoch"]
+    values = np.load(folder / f"epoch{epoch}.npz")
+    model.set_weights([values[f"w{i}"] for i in range(len(model.weights))])
+    model.optimizer.build(model.trainable_variables)
+    for i, variable in enumerate(model.optimizer.variables):
+        variable.assign(values[f"o{i}"])
+    return epoch
+
+
+def _checkpoint(folder: Path, model: keras.Model, epoch: int) -> None:
+    values = {f"w{i}": np.asarray(w) for i, w in enumerate(model.get_weights())}
+    for i, variable in enumerate(model.optimizer.variables):
+        values[f"o{i}"] = keras.ops.convert_to_numpy(variable)
+    path = folder / f"epoch{epoch}.npz"
+    np.savez(path.with_suffix(".part.npz"), **values)
+    path.with_suffix(".part.npz").replace(path)
+    state = folder / "state.json.part"
+    state.write_text(json.dumps({"epoch": epoch}))
+    state.replace(folder / "state.json")
+    (folder / f"epoch{epoch - 1}.npz").unlink(missing_ok=True)
+
+
+def _averaged(model: keras.Model) -> keras.Model:
+    """A copy of `model` with the moving average of its weights."""
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    model.optimizer.finalize_variable_values(copy.trainable_variables)
+    return copy
+
+
+def train(
+    name: str,
+    folder: Path,
+    recipe: str = "robust",
+    without: tuple[str, ...] = (),
+    size: str = "compact",
+    spectra: int = 1_000_000,
+    batch_size: int = 64,
+    learning_rate: float = 1e-3,
+    seed: int = 0,
+    workers: int = 1,
+    validate_every: int = 4,
+) -> keras.Model:
+    """Train a network and keep its checkpoints, its log and its final weights in `folder`.
+
+    The learning rate falls by a cosine from `learning_rate` to zero over the whole run, after a short warm-up; the
+    weights that are kept are a moving average. A run that was stopped goes on from its last epoch of 16,384 spectra
+    when it is started again with the same arguments.
+
+    Parameters
+    ----------
+    name, size : The network, as in :func:`training.networks.build`.
+    folder : Folder of the run; made if it does not exist.
+    recipe, without : Recipe of the spectra and the effects of it that are left out.
+    spectra : Number of spectra of the whole run.
+    workers : Processes that simulate.
+    validate_every : Epochs between two validations.
+
+    Returns
+    -------
+    The trained network.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    keras.utils.set_random_seed(seed)
+    steps = SPECTRA_PER_EPOCH // batch_size
+    epochs = max(1, round(spectra / SPECTRA_PER_EPOCH))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0,
+        max(epochs * steps - WARM_UP_STEPS, 1),
+        warmup_target=learning_rate,
+        warmup_steps=WARM_UP_STEPS,
+    )
+    model = build(name, size)
+    optimizer = keras.optimizers.AdamW(
+        schedule, weight_decay=1e-4, global_clipnorm=1.0, use_ema=True, ema_momentum=0.998
+    )
+    model.compile(optimizer, "binary_crossentropy")
+    done = _resume(folder, model)
+    _logger.info(
+        "%s: %d parameters, %d of %d epochs done", name, model.count_params(), done, epochs
+    )
+    validation = make_simulator(recipe, without).block(
+        (seed, SETS["validation"]), VALIDATION_SPECTRA
+    )
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(workers, _start_worker, (recipe, without)) as pool:
+        batches = _batches(pool, seed, done * steps, epochs * steps, batch_size)
+        for epoch in range(done + 1, epochs + 1):
+            start, losses = time.perf_counter(), []
+            for _ in tqdm(range(steps), desc=f"{name} {epoch}/{epochs}", mininterval=10):
+                block = next(batches)
+                losses.append(model.train_on_batch(block.spectra, block.labels))
+            rate = steps * batch_size / (time.perf_counter() - start)
+            row = {
+                "epoch": epoch,
+                "spectra": epoch * steps * batch_size,
+                "spectra_per_s": round(rate),
+            }
+            # train_on_batch returns the mean since the last reset
+            row["loss"] = round(float(losses[-1]), 5)
+            model.reset_metrics()
+            if epoch % validate_every == 0 or epoch == epochs:
+                probability = _averaged(model).predict(
+                    validation.spectra, batch_size=256, verbose=0
+                )
+                threshold = metrics.balanced_threshold(validation.labels, probability)
+                result = metrics.scores(validation.labels, probability, threshold)
+                row |= {"threshold": threshold} | {k: round(v, 4) for k, v in result.items()}
+            _append(folder / "log.csv", row)
+            _checkpoint(folder, model, epoch)
+    averaged = _averaged(model)
+    averaged.save_weights(folder / "final.weights.h5")
+    return averaged
+
+
+def _append(path: Path, row: dict[str, float]) -> None:
+    columns = ["epoch", "spectra", "spectra_per_s", "loss", "threshold"]
+    columns += ["precision", "recall", "f1", "emr"]
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
