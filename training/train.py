@@ -83,14 +83,6 @@ def _checkpoint(folder: Path, model: keras.Model, epoch: int) -> None:
     (folder / f"epoch{epoch - 1}.npz").unlink(missing_ok=True)
 
 
-def _averaged(model: keras.Model) -> keras.Model:
-    """A copy of `model` with the moving average of its weights."""
-    copy = keras.models.clone_model(model)
-    copy.set_weights(model.get_weights())
-    model.optimizer.finalize_variable_values(copy.trainable_variables)
-    return copy
-
-
 def train(
     name: str,
     folder: Path,
@@ -106,8 +98,7 @@ def train(
 ) -> keras.Model:
     """Train a network and keep its checkpoints, its log and its final weights in `folder`.
 
-    The learning rate falls by a cosine from `learning_rate` to zero over the whole run, after a short warm-up; the
-    weights that are kept are a moving average. A run that was stopped goes on from its last epoch of 16,384 spectra
+    The learning rate falls by a cosine from `learning_rate` to zero over the whole run, after a short warm-up. A run that was stopped goes on from its last epoch of 16,384 spectra
     when it is started again with the same arguments.
 
     Parameters
@@ -134,9 +125,7 @@ def train(
         warmup_steps=WARM_UP_STEPS,
     )
     model = build(name, size)
-    optimizer = keras.optimizers.AdamW(
-        schedule, weight_decay=1e-4, global_clipnorm=1.0, use_ema=True, ema_momentum=0.998
-    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=1e-4, global_clipnorm=1.0)
     model.compile(optimizer, "binary_crossentropy")
     done = _resume(folder, model)
     _logger.info(
@@ -152,18 +141,17 @@ def train(
             start, losses = time.perf_counter(), []
             for _ in tqdm(range(steps), desc=f"{name} {epoch}/{epochs}", mininterval=10):
                 block = next(batches)
-                losses.append(model.train_on_batch(block.spectra, block.labels))
+                losses.append(float(model.train_on_batch(block.spectra, block.labels)))
+                model.reset_metrics()  # else the returned loss is a mean over all batches so far
             rate = steps * batch_size / (time.perf_counter() - start)
             row = {
                 "epoch": epoch,
                 "spectra": epoch * steps * batch_size,
                 "spectra_per_s": round(rate),
             }
-            # train_on_batch returns the mean since the last reset
-            row["loss"] = round(float(losses[-1]), 5)
-            model.reset_metrics()
+            row["loss"] = round(float(np.mean(losses)), 5)
             if epoch % validate_every == 0 or epoch == epochs:
-                probability = _averaged(model).predict(
+                probability = model.predict(
                     validation.spectra, batch_size=256, verbose=0
                 )
                 threshold = metrics.balanced_threshold(validation.labels, probability)
@@ -171,9 +159,8 @@ def train(
                 row |= {"threshold": threshold} | {k: round(v, 4) for k, v in result.items()}
             _append(folder / "log.csv", row)
             _checkpoint(folder, model, epoch)
-    averaged = _averaged(model)
-    averaged.save_weights(folder / "final.weights.h5")
-    return averaged
+    model.save_weights(folder / "final.weights.h5")
+    return model
 
 
 def _append(path: Path, row: dict[str, float]) -> None:
