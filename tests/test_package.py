@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import tomllib
 import zipfile
 from importlib.metadata import entry_points, requires
 from pathlib import Path
@@ -94,10 +93,3 @@ def test_readme_has_one_command_each_for_demo_and_tests():
         "eelsid demo",
         "python -m pytest",
     ]
-
-
-def test_version_is_the_declared_one():
-    import hyperspy_eelsid
-
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    assert hyperspy_eelsid.__version__ == declared["project"]["version"]

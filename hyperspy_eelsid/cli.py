@@ -1,0 +1,133 @@
+"""The command ``eelsid``: identify the elements in files, or in a simulated spectrum image."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from exspy.signals import EELSSpectrum
+
+
+class UnusableFileError(Exception):
+    """A file that cannot be opened, or that holds no EELS signal."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : Arguments without the program's name; None takes those of the process.
+
+    Returns
+    -------
+    Exit code: 0, or 1 when a file could not be used.
+    """
+    arguments = _parser().parse_args(argv)
+
+    import matplotlib
+
+    matplotlib.use("agg")  # pictures are written, never shown
+    return arguments.command(arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="eelsid", description="Find the elements in core-loss EELS data."
+    )
+    parser.add_argument("--version", action="version", version=version("hyperspy-eelsid"))
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    identify = commands.add_parser("identify", help="identify the elements in files")
+    identify.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    identify.add_argument(
+        "--threshold", type=float, help="probability from which an element counts as found"
+    )
+    identify.add_argument(
+        "--out", type=Path, metavar="DIR", help="also fit, and write tables and pictures here"
+    )
+    identify.set_defaults(command=_identify)
+
+    demo = commands.add_parser("demo", help="simulate a superlattice, identify and map it")
+    demo.add_argument("--out", type=Path, default=Path("eelsid_demo"), metavar="DIR")
+    demo.add_argument("--shape", type=int, nargs=2, default=(60, 130), metavar=("ROWS", "COLUMNS"))
+    demo.add_argument("--seed", type=int, default=0)
+    demo.set_defaults(command=_demo)
+    return parser
+
+
+def _identify(arguments: argparse.Namespace) -> int:
+    from hyperspy_eelsid.exceptions import EelsidError
+
+    failed = False
+    for path in arguments.files:
+        try:
+            for number, signal in enumerate(load_eels(path)):
+                name = f"{path.stem}_{number}" if number else path.stem
+                print(f"{path}: {signal}")
+                _examine(signal, arguments.threshold, arguments.out and arguments.out / name)
+        except (UnusableFileError, EelsidError) as error:
+            print(f"eelsid: {path}: {error}", file=sys.stderr)
+            failed = True
+    return int(failed)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from hyperspy_eelsid.demo import superlattice
+
+    simulated = superlattice(tuple(arguments.shape), arguments.seed)
+    truth = {element: density.data for element, density in simulated.density.items()}
+    _examine(simulated.signal, None, arguments.out, truth)
+    return 0
+
+
+def load_eels(path: Path) -> list[EELSSpectrum]:
+    """Open a file and keep its EELS signals.
+
+    Raises
+    ------
+    UnusableFileError
+        When HyperSpy cannot open the file, or finds no EELS signal in it.
+    """
+    import hyperspy.api as hs
+    from exspy.signals import EELSSpectrum
+
+    if not path.is_file() and not path.is_dir():  # .zspy is a folder
+        raise UnusableFileError("no such file.")
+    try:
+        with _quiet():
+            loaded = hs.load(path, escape_square_brackets=True)
+    except Exception as error:  # readers of broken files raise whatever they stumble over
+        raise UnusableFileError(f"cannot be opened ({_first_line(error)})") from error
+    signals = loaded if isinstance(loaded, list) else [loaded]
+    found = [signal for signal in signals if isinstance(signal, EELSSpectrum)]
+    if found:
+        return found
+    advice = ""
+    if any(axis.units in ("eV", "keV") for s in signals for axis in s.axes_manager.signal_axes):
+        advice = (
+            " It has an energy axis: if it is an EELS signal, say so with"
+            " s.set_signal_type('EELS') and save it as .hspy."
+        )
+    raise UnusableFileError(f"holds no EELS signal but {', '.join(map(str, signals))}.{advice}")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep HyperSpy from logging an error that is about to be told in one line."""
+    logging.disable(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
