@@ -1,0 +1,89 @@
+"""The methods that exspy's EELSSpectrum gains; the only module that touches a class of another package.
+
+The methods are attached right after the module that defines the class has run, whatever is imported
+first. They import what they need when they are called, so that importing HyperSpy stays fast.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from wrapt import when_imported
+
+if TYPE_CHECKING:
+    from exspy.models import EELSModel
+    from exspy.signals import EELSSpectrum
+
+    from hyperspy_eelsid.identification import ElementIdentification
+
+# where exspy defines EELSSpectrum: up to 0.3, and later
+_DEFINING_MODULES = ("exspy.signals.eels", "exspy.signals._eels")
+
+
+def arrange() -> None:
+    """Attach the methods now or when EELSSpectrum comes into being."""
+    for name in _DEFINING_MODULES:
+        when_imported(name)(_attach)
+
+
+def _attach(module: ModuleType) -> None:
+    signal_class = getattr(module, "EELSSpectrum", None)
+    if signal_class is not None:
+        signal_class.identify_elements = identify_elements
+        signal_class.auto_model = auto_model
+
+
+def identify_elements(
+    self: EELSSpectrum,
+    threshold: float | None = None,
+    min_fraction: float = 0.01,
+    show_progressbar: bool | None = None,
+) -> ElementIdentification:
+    """Find the elements whose core-loss edges are in the spectrum, in every pixel.
+
+    The spectra are brought to a 1 eV axis, of which the part between 75 and 3071 eV is used, and an
+    ensemble of neural networks gives the probability of 80 elements (Be to Bi). The signal itself
+    is not changed.
+
+    Parameters
+    ----------
+    threshold : Probability from which an element counts as found in a pixel, between 0 and 1. By
+        default the one that belongs to the networks.
+    min_fraction : Smallest share of the pixels in which an element must be found to be reported.
+    show_progressbar : Show a progress bar; None takes HyperSpy's preference.
+
+    Returns
+    -------
+    The elements, their probabilities and maps: an
+    :class:`~hyperspy_eelsid.identification.ElementIdentification`.
+
+    Raises
+    ------
+    hyperspy_eelsid.exceptions.EnergyAxisError
+        If the energy axis is not one of energies, or its window holds nothing to identify.
+    hyperspy_eelsid.exceptions.InvalidSpectraError
+        If there is no pixel with positive, finite counts.
+    hyperspy_eelsid.exceptions.WeightsError
+        If the networks are missing or altered.
+
+    Examples
+    --------
+    >>> from hyperspy_eelsid.demo import superlattice
+    >>> s = superlattice(shape=(4, 65)).signal
+    >>> s.identify_elements().elements  # doctest: +SKIP
+    ['O', 'Ti', 'Mn', 'La', 'Ba']
+    """
+    from hyperspy_eelsid.identification import identify_elements
+
+    return identify_elements(self, threshold, min_fraction, show_progressbar)
+
+
+def auto_model(self: EELSSpectrum, *args: Any, **kwargs: Any) -> EELSModel:
+    """Model of the background and of the edges of the elements that are found.
+
+    Takes the arguments of :func:`hyperspy_eelsid.modelling.auto_model`.
+    """
+    from hyperspy_eelsid.modelling import auto_model
+
+    return auto_model(self, *args, **kwargs)

@@ -1,0 +1,25 @@
+"""Everything that hyperspy_eelsid raises on purpose, under one base."""
+
+
+class EelsidError(Exception):
+    """Base of all errors of hyperspy_eelsid."""
+
+
+class EnergyAxisError(EelsidError, ValueError):
+    """The energy axis cannot be used for what was asked."""
+
+
+class InvalidSpectraError(EelsidError, ValueError):
+    """There is no spectrum with finite, positive counts."""
+
+
+class UnknownElementError(EelsidError, ValueError):
+    """An element that is not one of the 80, or that has no edge where one is needed."""
+
+
+class MissingParametersError(EelsidError, ValueError):
+    """Microscope parameters that are neither in the metadata nor in the call."""
+
+
+class WeightsError(EelsidError, RuntimeError):
+    """The networks are missing or not those that their card describes."""

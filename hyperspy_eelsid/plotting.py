@@ -1,0 +1,123 @@
+"""Pictures of an identification: spectrum with edges, periodic table, maps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import hyperspy.api as hs
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS
+from hyperspy_eelsid.preprocessing import energy_axis, measured_window
+
+if TYPE_CHECKING:
+    from hyperspy_eelsid.identification import ElementIdentification
+
+COLOUR_MAP = "viridis"
+_LANTHANIDES_FROM, _LANTHANIDES_TO = 57, 71
+_ROW_ENDS = (2, 10, 18, 36, 54, 86)  # noble gases
+
+
+def periodic_place(atomic_number: int) -> tuple[int, int]:
+    """Row and column of an element in the periodic table; lanthanides stand in row 8 below it."""
+    if _LANTHANIDES_FROM <= atomic_number <= _LANTHANIDES_TO:
+        return 8, 3 + atomic_number - _LANTHANIDES_FROM
+    row = next(i for i, end in enumerate(_ROW_ENDS, start=1) if atomic_number <= end)
+    place = atomic_number - (0, *_ROW_ENDS)[row - 1]
+    from_end = _ROW_ENDS[row - 1] - atomic_number
+    block = {2: 2, 3: 2}.get(row, 3)
+    return row, place if place < block or (place == 2 and block == 2) else 18 - from_end
+
+
+def plot_identification(found: ElementIdentification) -> Figure:
+    """Draw the spectrum with the edges of the elements found, above a periodic table."""
+    figure = plt.figure(figsize=(9, 8), layout="constrained")
+    top, bottom = figure.subplots(2, 1, height_ratios=(1, 1.1))
+    _draw_spectrum(top, found)
+    _draw_periodic_table(bottom, found)
+    return figure
+
+
+def _draw_spectrum(axes: Axes, found: ElementIdentification) -> None:
+    energy = energy_axis(found.spectrum)
+    start, end = measured_window(energy)
+    inside = (energy >= start) & (energy <= end)
+    counts = np.where(found.spectrum.data > 0, found.spectrum.data, np.nan)[inside]
+    axes.semilogy(energy[inside], counts, color="black", lw=1)
+    axes.set(xlabel="Energy loss (eV)", ylabel="Counts", xlim=(start, end))
+    last = -np.inf
+    level = 0
+    edges = [
+        (onset, f"{element}-{group}", ELEMENT_INDEX[element])
+        for element, groups in found.edges.items()
+        for group, onset in groups.items()
+    ]
+    for onset, label, index in sorted(edges):
+        # labels that would overlap climb in steps
+        level = level + 1 if onset - last < 0.06 * (end - start) else 0
+        last = onset
+        colour = plt.get_cmap("tab20")(index % 20)
+        axes.axvline(onset, color=colour, ls="--", lw=1)
+        axes.annotate(
+            label,
+            (onset, 1.01 + 0.065 * (level % 4)),
+            xycoords=("data", "axes fraction"),
+            color=colour,
+            ha="center",
+            fontsize="small",
+        )
+
+
+def _draw_periodic_table(axes: Axes, found: ElementIdentification) -> None:
+    """Shade every element by its probability where it is found, or by its mean probability."""
+    strength = found._strength
+    colours = plt.get_cmap(COLOUR_MAP)
+    chosen = set(found.elements)
+    for element, value in zip(ELEMENTS, strength, strict=True):
+        row, column = periodic_place(ELEMENT_INDEX[element] + 4)
+        shade = colours(float(value))
+        axes.add_patch(
+            Rectangle(
+                (column, row),
+                0.94,
+                0.94,
+                facecolor=shade,
+                edgecolor="crimson" if element in chosen else "none",
+                lw=2,
+            )
+        )
+        dark = sum(shade[:3]) < 1.5
+        axes.text(
+            column + 0.47,
+            row + 0.47,
+            element,
+            ha="center",
+            va="center",
+            color="white" if dark else "black",
+            fontweight="bold" if element in chosen else "normal",
+        )
+    axes.set(xlim=(0.9, 19), ylim=(9.05, 1.9), aspect="equal")
+    axes.set_axis_off()
+    scale = plt.cm.ScalarMappable(cmap=COLOUR_MAP)
+    scale.set_clim(0, 1)
+    axes.figure.colorbar(scale, ax=axes, label="Probability", shrink=0.8)
+
+
+def plot_maps(found: ElementIdentification, **kwargs: Any) -> list[Axes]:
+    """Draw the probability map of every element found."""
+    if found.probability.axes_manager.navigation_dimension not in (1, 2):
+        raise ValueError(
+            "There are no maps of a single spectrum; use plot() to see its probabilities."
+        )
+    if not found.elements:
+        raise ValueError("No element was found; with_threshold() with a lower threshold may help.")
+    maps = [found.probability[element] for element in found.elements]
+    if found.probability.axes_manager.navigation_dimension == 1:
+        return hs.plot.plot_spectra(maps, legend=found.elements)
+    options = {"cmap": COLOUR_MAP, "vmin": 0, "vmax": 1, "colorbar": "single", "axes_decor": "off"}
+    options |= {"label": found.elements, "suptitle": "Probability"}
+    return hs.plot.plot_images(maps, **options | kwargs)

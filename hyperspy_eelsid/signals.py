@@ -1,0 +1,34 @@
+"""The signal class of element probabilities."""
+
+from __future__ import annotations
+
+from hyperspy.signals import BaseSignal, LazySignal1D, Signal1D
+
+from hyperspy_eelsid.edges import ELEMENT_INDEX
+from hyperspy_eelsid.exceptions import UnknownElementError
+
+
+class ElementProbability(Signal1D):
+    """Probability of each of the 80 elements along the signal axis, which counts them from Be to Bi."""
+
+    _signal_type = "ElementProbability"
+
+    def __getitem__(self, element: str) -> BaseSignal:
+        """Map of one element: ``probability["Ti"]``.
+
+        Raises
+        ------
+        UnknownElementError
+            If `element` is not the symbol of one of the 80 elements.
+        """
+        if element not in ELEMENT_INDEX:
+            raise UnknownElementError(
+                f"Unknown element {element!r}, options are {', '.join(ELEMENT_INDEX)}."
+            )
+        chosen = self.isig[ELEMENT_INDEX[element]]
+        chosen.metadata.General.title = element
+        return chosen.T if self.axes_manager.navigation_dimension else chosen
+
+
+class LazyElementProbability(ElementProbability, LazySignal1D):
+    """Element probabilities that are computed when they are asked for."""
