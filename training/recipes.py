@@ -76,6 +76,8 @@ ROBUST = Recipe(
     "robust",
     effects=frozenset(EFFECTS),
     zero_loss_fwhm=(0.3, 3),
+    plasmon_energy=(3, 28),
+    plasmon_width=(3, 25),
     thickness=(0.05, 2),
     jump_ratio=(0.04, 8),
     background_exponent=(1.5, 5),

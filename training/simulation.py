@@ -39,7 +39,7 @@ _SHARP_LINES |= {("L3", z) for _, z in _SHARP_LINES}
 _SHARP_LINES |= {(m, z) for m in ("M4", "M5") for z in range(55, 71)}
 _SHARP_LINES |= {(m, z) for m in ("M2", "M3") for z in [*range(38, 47), *range(55, 72)]}
 _SHARP_LINES |= {(n, z) for n in ("N2", "N3") for z in range(57, 72)}
-_GIANT_RESONANCES = {(n, z) for n in ("N4", "N5") for z in range(57, 72)}
+_GIANT_RESONANCES = {(n, z) for n in ("N4", "N5") for z in range(57, 71)}
 NO_LINE, SHARP_LINE, GIANT_RESONANCE, NEAR_EDGE_PEAK = 0, 1, 2, 3
 
 
@@ -151,6 +151,7 @@ def _sum_edges(
     """
     structure = np.empty(128, np.float32)
     line = np.empty(128, np.float32)
+    second = np.empty(128, np.float32)
     for i in range(len(fractions)):
         candidates = 0
         for element in range(80):
@@ -205,11 +206,16 @@ def _sum_edges(
                 if has_line and lines[e] != NO_LINE:
                     strength = line_height
                     if lines[e] == GIANT_RESONANCE:
-                        white_line(line, 9 * line_position - 4, 4 * line_fwhm, asymmetry)
+                        place = 6 * line_position - 2 + 8 * rng.random()
+                        white_line(line, place, 3.5 * line_fwhm, asymmetry)
                     else:
                         white_line(line, line_position, line_fwhm, asymmetry)
                     if lines[e] == NEAR_EDGE_PEAK:
                         strength = 0.3 * max(line_height - 1.2, 0)
+                        if rng.random() < 0.5:
+                            place = line_position + 4 + 8 * rng.random()
+                            white_line(second, place, 1.5 * line_fwhm, asymmetry)
+                            line += (0.3 + 1.2 * rng.random()) * second
                     m = min(n, len(line))
                     edge[:m] += strength * height * line[:m]
                 edges[i, channel : channel + n] += edge

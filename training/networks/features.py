@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 FLOOR = 1e-4
+SMALLEST = 1e-12  # runtimes differ in whether a number like 1e-40 is zero
 BACKGROUND_CHANNELS = 81
 NOISE_CHANNELS = 25
 N_FEATURES = 6
@@ -30,7 +31,7 @@ class SpectralFeatures(keras.layers.Layer):
 
     def call(self, spectra):
         x = ops.expand_dims(spectra, -1)
-        mask = ops.cast(ops.not_equal(x, 0), x.dtype)
+        mask = ops.cast(ops.abs(x) > SMALLEST, x.dtype)
         log = ops.log(ops.maximum(x, FLOOR))
         flat = (log - self._running_mean(log, mask, BACKGROUND_CHANNELS)) * mask
         both = mask[:, 1:] * mask[:, :-1]
