@@ -4,6 +4,10 @@ Nothing has to be imported: HyperSpy imports this package when it looks up its e
 exspy's EELSSpectrum then has the methods ``identify_elements`` and ``auto_model``.
 """
 
+from importlib.metadata import version
+
 from hyperspy_eelsid import _attach
+
+__version__ = version("hyperspy-eelsid")
 
 _attach.arrange()

@@ -61,13 +61,17 @@ class Ensemble:
         self.card: dict[str, Any] = json.loads(card.read_text(encoding="utf-8"))
         if tuple(self.card["elements"]) != ELEMENTS:
             raise WeightsError(f"The networks of {folder} are for another list of elements.")
-        self._sessions = [_session(self._checked(folder, member)) for member in self.card["members"]]
+        self._sessions = [
+            _session(self._checked(folder, member)) for member in self.card["members"]
+        ]
 
     @staticmethod
     def _checked(folder: Path, member: dict[str, Any]) -> Path:
         path = folder / member["file"]
         if not path.exists():
-            raise WeightsError(f"{path.name} is missing in {folder}. Install hyperspy_eelsid again.")
+            raise WeightsError(
+                f"{path.name} is missing in {folder}. Install hyperspy_eelsid again."
+            )
         if hashlib.sha256(path.read_bytes()).hexdigest() != member["sha256"]:
             raise WeightsError(
                 f"{path.name} is not the file that its card describes (its sha256 differs). "

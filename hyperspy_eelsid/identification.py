@@ -216,7 +216,9 @@ def identify_elements(
         _check_share("threshold", threshold)
     energy = preprocessing.energy_axis(signal)
     networks = ensemble.load()
-    progress = preferences.General.show_progressbar if show_progressbar is None else show_progressbar
+    progress = (
+        preferences.General.show_progressbar if show_progressbar is None else show_progressbar
+    )
     compute = _lazy_probability if signal._lazy else _eager_probability
     data = compute(signal.data, energy, networks, progress)
 

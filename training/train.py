@@ -98,8 +98,9 @@ def train(
 ) -> keras.Model:
     """Train a network and keep its checkpoints, its log and its final weights in `folder`.
 
-    The learning rate falls by a cosine from `learning_rate` to zero over the whole run, after a short warm-up. A run that was stopped goes on from its last epoch of 16,384 spectra
-    when it is started again with the same arguments.
+    The learning rate falls by a cosine from `learning_rate` to zero over the whole run, after a short
+    warm-up. A run that was stopped goes on from its last epoch of 16,384 spectra when it is started again
+    with the same arguments.
 
     Parameters
     ----------
@@ -151,9 +152,7 @@ def train(
             }
             row["loss"] = round(float(np.mean(losses)), 5)
             if epoch % validate_every == 0 or epoch == epochs:
-                probability = model.predict(
-                    validation.spectra, batch_size=256, verbose=0
-                )
+                probability = model.predict(validation.spectra, batch_size=256, verbose=0)
                 threshold = metrics.balanced_threshold(validation.labels, probability)
                 result = metrics.scores(validation.labels, probability, threshold)
                 row |= {"threshold": threshold} | {k: round(v, 4) for k, v in result.items()}

@@ -1,0 +1,62 @@
+"""The edge component of models: exspy's EELSCLEdge on the cross sections that come with the package."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from exspy.components import EELSCLEdge
+from exspy.models.eelsmodel import EELSModel  # noqa: F401 (exspy's components need it to be imported)
+
+try:  # the class that reads GOSH files has no public name
+    from exspy._misc.eels.gosh_gos import GoshGOS
+except ImportError as error:  # pragma: no cover
+    raise ImportError("This version of exspy keeps its GOSH reader in another place.") from error
+
+from hyperspy_eelsid.edges import element_edges
+from hyperspy_eelsid.exceptions import UnknownElementError
+
+GOSH_PATH = str(files("hyperspy_eelsid") / "data" / "dhfs.gosh")
+
+
+class BundledGOS(GoshGOS):
+    """Generalised oscillator strength of one subshell from ``data/dhfs.gosh``.
+
+    Unlike exspy's class it knows all subshells of ``data/edges.csv``, also those that exspy's element table
+    lacks (S K, Cl K, Ru L).
+    """
+
+    def __init__(self, element_subshell: str) -> None:
+        super().__init__(element_subshell, gos_file_path=GOSH_PATH)
+
+    def read_elements(self) -> None:
+        """Find the onset energy in the edge table."""
+        edges = {edge.subshell: edge for edge in element_edges(self.element)}
+        if self.subshell not in edges:
+            raise UnknownElementError(
+                f"There are no cross sections of {self.element}_{self.subshell}, options for "
+                f"{self.element} are {', '.join(edges)}."
+            )
+        self.onset_energy = edges[self.subshell].onset_energy
+        self.Z = edges[self.subshell].atomic_number
+
+
+class CoreLossEdge(EELSCLEdge):
+    """Ionisation edge with the cross sections of the package, which needs no download.
+
+    Models that hold it can be sliced, stored, saved and loaded offline.
+
+    Parameters
+    ----------
+    element_subshell : Element and subshell, for instance ``"Ti_L3"``.
+    """
+
+    def __init__(self, element_subshell: str) -> None:
+        # exspy's constructor knows neither this table nor every subshell: build any edge, then exchange its GOS
+        super().__init__("C_K", GOS="hydrogenic")
+        self.element, self.subshell = element_subshell.split("_")
+        self.name = element_subshell
+        self.GOS = BundledGOS(element_subshell)
+        with self.onset_energy.events.value_changed.suppress():
+            self.onset_energy.value = self.GOS.onset_energy
+        del self._whitelist["GOS"]
+        self._whitelist["element_subshell"] = ("init", element_subshell)
