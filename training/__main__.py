@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--learning-rate", type=float, default=1e-3)
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--workers", type=int, default=1, help="processes that simulate")
+    command.add_argument("--formulas", type=Path, help="text file of formulas to draw from")
     command.add_argument("--run", help="name of the run's folder in training/runs")
 
     command = commands.add_parser("export", help="write ONNX files and card.json of trained runs")
@@ -86,6 +87,7 @@ def main(arguments: list[str] | None = None) -> None:
             learning_rate=options.learning_rate,
             seed=options.seed,
             workers=options.workers,
+            formulas=options.formulas,
         )
     elif options.command == "export":
         from training.release import release

@@ -31,9 +31,9 @@ AHEAD = 16
 _simulator = None
 
 
-def _start_worker(recipe: str, without: tuple[str, ...]) -> None:
+def _start_worker(recipe: str, without: tuple[str, ...], formulas: Path | None) -> None:
     global _simulator
-    _simulator = make_simulator(recipe, without)
+    _simulator = make_simulator(recipe, without, formulas)
 
 
 def _simulate(task: tuple[tuple[int, ...], int]) -> Block:
@@ -95,6 +95,7 @@ def train(
     seed: int = 0,
     workers: int = 1,
     validate_every: int = 4,
+    formulas: Path | None = None,
 ) -> keras.Model:
     """Train a network and keep its checkpoints, its log and its final weights in `folder`.
 
@@ -110,6 +111,7 @@ def train(
     spectra : Number of spectra of the whole run.
     workers : Processes that simulate.
     validate_every : Epochs between two validations.
+    formulas : Text file of chemical formulas, as in :func:`training.dataset.make_simulator`.
 
     Returns
     -------
@@ -132,11 +134,11 @@ def train(
     _logger.info(
         "%s: %d parameters, %d of %d epochs done", name, model.count_params(), done, epochs
     )
-    validation = make_simulator(recipe, without).block(
+    validation = make_simulator(recipe, without, formulas).block(
         (seed, SETS["validation"]), VALIDATION_SPECTRA
     )
     context = multiprocessing.get_context("spawn")
-    with context.Pool(workers, _start_worker, (recipe, without)) as pool:
+    with context.Pool(workers, _start_worker, (recipe, without, formulas)) as pool:
         batches = _batches(pool, seed, done * steps, epochs * steps, batch_size)
         for epoch in range(done + 1, epochs + 1):
             start, losses = time.perf_counter(), []

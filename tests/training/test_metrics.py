@@ -1,0 +1,65 @@
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training import evaluate, metrics
+
+SCORE = Path(__file__).parents[3] / "shared" / "experimental" / "score.py"
+
+
+def test_perfect_and_empty_answers():
+    labels = np.eye(5, dtype=int)
+    assert metrics.scores(labels, labels.astype(float), 0.5) == {
+        "precision": 1,
+        "recall": 1,
+        "f1": 1,
+        "emr": 1,
+    }
+    assert metrics.scores(labels, np.zeros((5, 5)), 0.5)["f1"] == 0
+
+
+def test_figures_by_hand():
+    # element 0: two of three found; element 1: found once rightly and once wrongly
+    labels = np.array([[1, 0], [1, 0], [1, 1]])
+    found = np.array([[0.9, 0.0], [0.9, 0.9], [0.1, 0.9]])
+    result = metrics.scores(labels, found, 0.5)
+    assert result["precision"] == pytest.approx((3 * 1 + 1 * 0.5) / 4)
+    assert result["recall"] == pytest.approx((3 * 2 / 3 + 1 * 1) / 4)
+    assert result["f1"] == pytest.approx((3 * 0.8 + 1 * 2 / 3) / 4)
+    assert result["emr"] == pytest.approx(1 / 3)
+
+
+def test_threshold_where_precision_meets_recall():
+    rng = np.random.default_rng(0)
+    labels = rng.random((2000, 4)) < 0.3
+    probability = np.clip(labels * 0.4 + rng.normal(0.3, 0.15, labels.shape), 0, 1)
+    threshold = metrics.balanced_threshold(labels, probability)
+    result = metrics.scores(labels, probability, threshold)
+    assert result["precision"] == pytest.approx(result["recall"], abs=0.02)
+    assert result["f1"] > 0.8
+
+
+def test_same_figures_as_the_shared_scoring_rule():
+    if not SCORE.exists():
+        pytest.skip("../shared/experimental/score.py is not there")
+    specification = importlib.util.spec_from_file_location("score", SCORE)
+    score = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(score)
+    entries = [
+        {"elements": ["O", "Fe"], "dont_care": []},
+        {"elements": ["C", "N", "B"], "dont_care": ["O"]},
+        {"elements": ["La"], "dont_care": []},
+    ]
+    index = evaluate.ELEMENT_INDEX
+    probability = np.zeros((3, 80))
+    for row, elements in zip(
+        probability, (["O", "Fe"], ["O", "B", "C", "Sc"], ["Ce"]), strict=True
+    ):
+        row[[index[e] for e in elements]] = 1
+    rows = [({"O", "Fe"}, {"O", "Fe"}), ({"N", "B"}, {"B", "Sc"}), ({"La"}, {"Ce"})]
+    expected = score.figures(rows)
+    result = evaluate.measured_scores(entries, probability, 0.5)
+    for name, value in result.items():
+        assert value == pytest.approx(expected[name])
