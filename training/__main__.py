@@ -8,6 +8,7 @@ from pathlib import Path
 
 from training.recipes import EFFECTS, RECIPES
 
+SET_NAMES = ("train", "validation", "test", "single-element", "empty")
 RUNS = Path(__file__).parent / "runs"
 WEIGHTS = Path(__file__).parents[1] / "hyperspy_eelsid" / "weights"
 
@@ -26,11 +27,15 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("simulate", help="write a data set of synthetic spectra")
     command.add_argument("--recipe", choices=RECIPES, default="pub")
     command.add_argument("--without", nargs="*", choices=EFFECTS, default=())
-    command.add_argument("--set", dest="set_name", default="test", help="train, validation or test")
-    command.add_argument("--spectra", type=int, required=True)
+    command.add_argument("--set", dest="set_name", choices=SET_NAMES, default="test")
+    command.add_argument("--spectra", type=int, help="number; by default that of the published set")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--formulas", type=Path, help="text file of formulas to draw from")
-    command.add_argument("--out", type=Path, required=True, help="HDF5 file to write")
+    command.add_argument("--processes", type=int, default=1)
+    command.add_argument("--out", type=Path, required=True, help="HDF5 file; goes on if unfinished")
+
+    command = commands.add_parser("abundances", help="how often each element occurs in a data set")
+    command.add_argument("file", type=Path, help="HDF5 file written by simulate")
 
     command = commands.add_parser("train", help="train a network; a stopped run goes on")
     command.add_argument("name", help="vit or unet")
@@ -68,10 +73,27 @@ def main(arguments: list[str] | None = None) -> None:
 
         build(options.out, processes=options.processes)
     elif options.command == "simulate":
-        from training import dataset
+        from training.dataset import write
 
-        simulator = dataset.make_simulator(options.recipe, tuple(options.without), options.formulas)
-        dataset.write(simulator, options.out, options.spectra, options.seed, options.set_name)
+        write(
+            options.out,
+            recipe=options.recipe,
+            set_name=options.set_name,
+            seed=options.seed,
+            spectra=options.spectra,
+            without=tuple(options.without),
+            formulas=options.formulas,
+            processes=options.processes,
+        )
+    elif options.command == "abundances":
+        import h5py
+
+        from training.dataset import abundances
+
+        with h5py.File(options.file) as file:
+            print("element  contained  visible")
+            for element, (contained, visible) in abundances(file).items():
+                print(f"{element:7}  {contained:9}  {visible:7}")
     elif options.command == "train":
         from training.train import train
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS
+from hyperspy_eelsid.edges import ELEMENT_INDEX
 from training import metrics
-from training.dataset import SETS, make_simulator
+from training.dataset import make_simulator, simulate_block
 
 _logger = logging.getLogger(__name__)
 
@@ -19,13 +19,15 @@ Predict = Callable[[np.ndarray], np.ndarray]
 UNSCORED = "C"  # support films
 
 
-def simulated(predict: Predict, recipe: str, set_name: str, spectra: int, seed: int, block=2000):
+def simulated(
+    predict: Predict, recipe: str, set_name: str, spectra: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Labels and probabilities of freshly simulated spectra.
 
     Parameters
     ----------
     predict : From network input (n, 3072) to probabilities (n, 80).
-    recipe, set_name, seed : Which spectra; the sets never share one.
+    recipe, set_name, seed : Which spectra, as in :func:`training.dataset.write`; sets never share a sample.
     spectra : Number of spectra.
 
     Returns
@@ -34,21 +36,14 @@ def simulated(predict: Predict, recipe: str, set_name: str, spectra: int, seed: 
     """
     simulator = make_simulator(recipe)
     labels, probability = [], []
-    for number, first in enumerate(range(0, spectra, block)):
-        simulation = simulator.block((seed, SETS[set_name], number), min(block, spectra - first))
-        labels.append(simulation.labels)
-        probability.append(predict(simulation.spectra))
-    return np.concatenate(labels), np.concatenate(probability)
-
-
-def empty(predict: Predict, spectra: int, seed: int) -> np.ndarray:
-    """Largest probability of any element in each of some spectra without an edge, shape (n_spectra,)."""
-    simulator = make_simulator("pub")
-    rng = np.random.default_rng((seed, SETS["test"]))
-    query = np.arange(spectra) % len(ELEMENTS)
-    nothing = np.zeros((spectra, len(ELEMENTS)), np.float32)
-    block = simulator.simulate(rng, query, nothing)
-    return predict(block.spectra).max(axis=1)
+    number = seen = 0
+    while seen < spectra:
+        block = simulate_block(simulator, set_name, seed, number)
+        labels.append(block.labels)
+        probability.append(predict(block.spectra))
+        number += 1
+        seen += len(block.labels)
+    return np.concatenate(labels)[:spectra], np.concatenate(probability)[:spectra]
 
 
 def measured(catalog: Path, probability_of: Callable) -> tuple[list[dict], np.ndarray]:

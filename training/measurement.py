@@ -13,38 +13,57 @@ from training.recipes import Recipe
 NORMAL_ABOVE_COUNTS = 1e4
 
 
-def background(rng: np.random.Generator, recipe: Recipe, start: np.ndarray) -> np.ndarray:
-    """Background under the edges, 1 at the start of the window.
-
-    A power law (E / E0)^-r (Egerton 2011, eq. 4.47); with the effect ``backgrounds`` a sum of two and the tail of an
-    edge below the window.
+def power_law(exponent: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Background (E / E0)^-r, 1 at the start E0 of the window and zero below it.
 
     Parameters
     ----------
-    start : First energy of the window [eV], shape (n,).
+    exponent, start : Exponent r and first energy of the window [eV], shape (n,).
 
     Returns
     -------
-    float32, shape (n, 3072), zero below the window.
+    float32, shape (n, 3072).
+
+    References
+    ----------
+    R. F. Egerton, Electron Energy-Loss Spectroscopy in the Electron Microscope, 3rd ed. (2011), eq. 4.51.
     """
-    n = len(start)
     energy = np.arange(N_CHANNELS, dtype=np.float32)
-    log_ratio = np.log(np.maximum(energy, 1)) - np.log(start.astype(np.float32))[:, None]
+    start = start[:, None].astype(np.float32)
+    log_ratio = np.log(np.maximum(energy, 1)) - np.log(start)
     log_ratio = np.maximum(log_ratio, 0)
+    return np.exp(-exponent[:, None].astype(np.float32) * log_ratio) * (energy >= start)
 
-    def power_law(limits: tuple[float, float]) -> np.ndarray:
-        return np.exp(-rng.uniform(*limits, n).astype(np.float32)[:, None] * log_ratio)
 
-    smooth = power_law(recipe.background_exponent)
+def draw_background(rng: np.random.Generator, recipe: Recipe, n: int) -> dict[str, np.ndarray]:
+    """Parameters of the background, shape (n,) each: see :func:`background`."""
+    p = {"background_exponent": rng.uniform(*recipe.background_exponent, n)}
     if "backgrounds" in recipe.effects:
-        share = np.where(rng.random(n) < 0.4, rng.random(n) * 0.6, 0).astype(np.float32)[:, None]
-        smooth = (1 - share) * smooth + share * power_law(recipe.background_exponent)
-        # an edge just below the window has a steeper tail, seen from its own onset
-        tail = np.where(rng.random(n) < 0.15, rng.random(n) * 0.5, 0).astype(np.float32)[:, None]
-        decay = rng.uniform(10, 80, n).astype(np.float32)[:, None]
-        distance = np.maximum(energy - start[:, None].astype(np.float32), 0)
-        smooth = (1 - tail) * smooth + tail / (1 + distance / decay) ** 2
-    smooth *= energy >= start[:, None]
+        p["second_background"] = np.where(rng.random(n) < 0.4, rng.random(n) * 0.6, 0)
+        p["second_exponent"] = rng.uniform(*recipe.background_exponent, n)
+        p["edge_tail"] = np.where(rng.random(n) < 0.15, rng.random(n) * 0.5, 0)
+        p["edge_tail_decay"] = rng.uniform(10, 80, n)
+    return p
+
+
+def background(recipe: Recipe, p: dict[str, np.ndarray]) -> np.ndarray:
+    """Background under the edges, 1 at the start of the window, float32, shape (n, 3072).
+
+    A power law; with the effect ``backgrounds`` a sum of two, and the tail of an edge below the window, which is
+    steeper and is seen from its own onset.
+    """
+    start = p["window_start"]
+    smooth = power_law(p["background_exponent"], start)
+    if "backgrounds" in recipe.effects:
+
+        def column(name: str) -> np.ndarray:
+            return p[name].astype(np.float32)[:, None]
+
+        share = column("second_background")
+        smooth = (1 - share) * smooth + share * power_law(p["second_exponent"], start)
+        distance = np.arange(N_CHANNELS, dtype=np.float32) - start[:, None].astype(np.float32)
+        tail = (1 + np.maximum(distance, 0) / column("edge_tail_decay")) ** -2 * (distance >= 0)
+        smooth = (1 - column("edge_tail")) * smooth + column("edge_tail") * tail
     return smooth
 
 

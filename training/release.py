@@ -60,7 +60,8 @@ def release(runs: list[Path], out: Path, name: str, spectra: int, seed: int) -> 
     for recipe in ("robust", "pub"):
         labels, probability = evaluate.simulated(predict, recipe, "test", spectra, seed)
         scores[f"test {recipe}"] = metrics.scores(labels, probability, threshold)
-    largest = evaluate.empty(predict, EMPTY_SPECTRA, seed)
+    _, probability = evaluate.simulated(predict, "pub", "empty", EMPTY_SPECTRA, seed)
+    largest = probability.max(axis=1)
     scores["empty"] = {"spectra": EMPTY_SPECTRA, "right": int(np.sum(largest <= threshold))}
     write_card(out, name, members, threshold, training, scores)
     _logger.info("threshold %.2f, %s", threshold, scores)

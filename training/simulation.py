@@ -15,7 +15,14 @@ from exspy._misc.eels.effective_angle import effective_angle as _effective_angle
 from numba import njit
 from scipy import fft
 
-from hyperspy_eelsid.edges import EDGES, ELEMENT_INDEX, ELEMENTS, ENERGY_MAX_EV, ENERGY_MIN_EV
+from hyperspy_eelsid.edges import (
+    EDGES,
+    ELEMENT_INDEX,
+    ELEMENTS,
+    ENERGY_MAX_EV,
+    ENERGY_MIN_EV,
+    element_edges,
+)
 from hyperspy_eelsid.preprocessing import N_CHANNELS, normalise
 from training.compositions import Compositions
 from training.edge_library import BEAM_ENERGIES_KEV, COLLECTION_ANGLES_MRAD
@@ -25,7 +32,7 @@ from training.fine_structure import (
     random_profile,
     white_line,
 )
-from training.measurement import background, degrade, record
+from training.measurement import background, degrade, draw_background, record
 from training.recipes import Recipe
 
 N_PADDED = 4096
@@ -94,6 +101,11 @@ class _EdgeArrays:
 
 EDGE_ARRAYS = _EdgeArrays.build()
 GROUP_LOW, GROUP_HIGH = EDGE_ARRAYS.group_limits()
+EDGE_GROUPS = tuple(
+    f"{element}_{group}"
+    for element in ELEMENTS
+    for group in sorted({e.group for e in element_edges(element) if e.major})
+)
 
 
 @dataclass(frozen=True)
@@ -104,12 +116,14 @@ class Block:
     ----------
     spectra : Network input, float32, shape (n, 3072).
     labels : 1 where an element has a visible edge group, uint8, shape (n, 80).
+    groups : 1 where one of the 107 major edge groups is visible, uint8, shape (n, 107), as in `EDGE_GROUPS`.
     fractions : Atomic fractions, float32, shape (n, 80).
     parameters : Every drawn parameter, arrays of length n.
     """
 
     spectra: np.ndarray
     labels: np.ndarray
+    groups: np.ndarray
     fractions: np.ndarray
     parameters: dict[str, np.ndarray]
 
@@ -351,19 +365,25 @@ class Simulator:
             p["detector_tail_width"],
         )
         edges = fft.irfft(fft.rfft(edges, axis=1) * transfer, n=N_PADDED, axis=1)[:, :N_CHANNELS]
-        smooth = background(rng, recipe, p["window_start"])
+        smooth = background(recipe, p)
         at_onset = smooth[np.arange(n), np.maximum(onset, 0)]
         scale = np.where(onset >= 0, p["jump_ratio"] * at_onset / np.maximum(height, 1e-30), 0)
         if "empty" in recipe.effects:
             scale[rng.random(n) < 0.05] = 0
         edges *= scale[:, None].astype(np.float32)
         signal *= scale[:, None, None].astype(np.float32)
-        labels = self._label(fractions, p, signal, smooth + edges)
+        visible = self._visible(fractions, p, signal, smooth + edges) & (scale > 0)[:, None, None]
         spectra = record(rng, recipe, edges, smooth, p)
         spectra = degrade(rng, recipe, spectra, p)
         spectra = normalise(spectra)
         p["jump_onset"] = onset
-        return Block(spectra, labels, fractions, p)
+        return Block(
+            spectra,
+            labels=visible.any(axis=2).astype(np.uint8),
+            groups=visible[:, ~np.isnan(GROUP_LOW)].astype(np.uint8),
+            fractions=fractions,
+            parameters=p,
+        )
 
     def _mix(self, rng: np.random.Generator, fractions: np.ndarray) -> np.ndarray:
         """Two phases, minor amounts, and carbon or oxygen from films and surfaces."""
@@ -412,6 +432,7 @@ class Simulator:
             "detector_tail": np.zeros(n),
             "detector_tail_width": np.ones(n),
         }
+        p |= draw_background(rng, recipe, n)
         p["window_start"], p["window_end"] = self._draw_window(rng, query)
         effects = recipe.effects
         if "counts" in effects:
@@ -463,14 +484,14 @@ class Simulator:
         end = np.minimum(end, ENERGY_MAX_EV)
         return start.astype(np.int64), end.astype(np.int64)
 
-    def _label(
+    def _visible(
         self,
         fractions: np.ndarray,
         p: dict[str, np.ndarray],
         signal: np.ndarray,
         expected: np.ndarray,
     ) -> np.ndarray:
-        """1 where an element of the sample has a major group in the window.
+        """Which major groups of the elements of the sample are in the window, bool, shape (n, 80, 2).
 
         With the effect ``visibility`` the edges also have to stand out: 4 standard deviations of the counting noise
         and 0.7 % of the counts in the 50 eV after the onset.
@@ -488,4 +509,4 @@ class Simulator:
             counts = p["counts"][:, None, None]
             noise = np.sqrt(under * counts)
             inside = (signal * counts > 4 * noise) & (signal > 0.007 * under) & np.isfinite(shifted)
-        return inside.any(axis=2).astype(np.uint8)
+        return inside

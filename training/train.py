@@ -46,7 +46,7 @@ def _batches(pool, seed: int, first: int, last: int, batch_size: int) -> Iterato
     steps = iter(range(first, last))
 
     def submit(step: int) -> AsyncResult:
-        return pool.apply_async(_simulate, (((seed, SETS["train"], step), batch_size),))
+        return pool.apply_async(_simulate, (((seed, SETS["train"].seed, step), batch_size),))
 
     waiting = deque(submit(step) for step in islice(steps, AHEAD))
     while waiting:
@@ -135,7 +135,7 @@ def train(
         "%s: %d parameters, %d of %d epochs done", name, model.count_params(), done, epochs
     )
     validation = make_simulator(recipe, without, formulas).block(
-        (seed, SETS["validation"]), VALIDATION_SPECTRA
+        (seed, SETS["validation"].seed), VALIDATION_SPECTRA
     )
     context = multiprocessing.get_context("spawn")
     with context.Pool(workers, _start_worker, (recipe, without, formulas)) as pool:

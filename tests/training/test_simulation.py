@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from scipy.stats import kstest, uniform
 
 from hyperspy_eelsid.edges import ELEMENTS, ENERGY_MAX_EV, ENERGY_MIN_EV
+from training.measurement import count
 from training.recipes import ROBUST
 from training.simulation import (
     GROUP_HIGH,
@@ -98,19 +100,45 @@ def test_low_loss_conserves_intensity_and_is_causal():
     assert np.argmax(blurred[508:530]) + 8 == pytest.approx(15, abs=1)
 
 
-def test_poisson_noise_has_the_variance_of_its_counts(pub_simulator):
-    block = pub_simulator.block((5,), 400)
-    p = block.parameters
-    ratios = []
-    for row, start, end, counts in zip(
-        block.spectra, p["window_start"], p["window_end"], p["counts"], strict=True
-    ):
-        y = row[start : end + 1]
-        scale = counts / y[0]  # the window starts at the background level `counts`
-        jump = np.diff(y, n=2)
-        ratios.append(np.median(np.abs(jump)) ** 2 / 0.455 / 6 / np.median(y) * scale)
-    # median over spectra: edges add structure, noise sets the rest
-    assert np.median(ratios) == pytest.approx(1, abs=0.25)
+@pytest.mark.parametrize("counts", [0, 0.5, 30, 5e3, 5e4, 1e8])
+def test_noise_has_the_mean_and_the_variance_of_poisson(counts):
+    drawn = count(np.random.default_rng(0), np.full(200_000, counts, np.float32))
+    assert drawn.mean() == pytest.approx(counts, rel=0.01)
+    assert drawn.var() == pytest.approx(counts, rel=0.02)
+
+
+def test_parameters_are_distributed_as_published(pub_simulator):
+    p = pub_simulator.block((8,), 4000).parameters
+    ranges = {
+        "convergence_angle": (1, 20),
+        "collection_angle": (1, 100),
+        "zero_loss_fwhm": (1, 3),
+        "thickness": (0.1, 1),
+        "jump_ratio": (0.2, 1.5),
+        "background_exponent": (2, 4),
+        "atomic_diameter": (0.025, 0.25),
+    }
+    for name, (low, high) in ranges.items():
+        assert kstest(p[name], uniform(low, high - low).cdf).pvalue > 1e-3, name
+    assert set(np.unique(p["energy_offset"])) == set(range(-5, 6))
+    assert set(np.unique(p["counts"])) == {1e3, 1e4, 1e5, 1e6, 1e7}
+    assert set(np.unique(p["beam"])) == set(range(4))
+    present = p["plasmon_energy"] > 0
+    assert set(np.unique(present.sum(axis=1))) == {2, 3, 4, 5}
+    assert set(np.unique(p["plasmon_energy"][present])) == set(range(3, 21))
+    assert set(np.unique(p["plasmon_width"])) == set(range(3, 21))
+
+
+def test_of_two_groups_the_window_holds_the_first_the_second_or_both(pub_simulator):
+    query = np.full(3000, ELEMENTS.index("Si"))
+    start, end = pub_simulator._draw_window(np.random.default_rng(0), query)
+    first = (start <= 99.2 - 10) & (end >= 99.8 + 25)
+    second = (start <= 1839 - 10) & (end >= 1839 + 25)
+    assert (first | second).all()
+    # a third of the windows is drawn for each case; the longer windows of one case may hold the other group too
+    assert (~second).mean() > 0.15
+    assert (~first).mean() > 0.25
+    assert (first & second).mean() > 0.3
 
 
 def test_effects_can_be_switched_off(saw_tooth_table, pub_simulator):
