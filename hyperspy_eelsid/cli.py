@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
     from exspy.signals import EELSSpectrum
+
+    from hyperspy_eelsid.identification import ElementIdentification
 
 
 class UnusableFileError(Exception):
@@ -48,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     identify = commands.add_parser("identify", help="identify the elements in files")
     identify.add_argument("files", nargs="+", type=Path, metavar="FILE")
     identify.add_argument(
-        "--threshold", type=float, help="probability from which an element counts as found"
+        "--threshold", type=_share, help="probability from which an element counts as found"
     )
     identify.add_argument(
         "--out", type=Path, metavar="DIR", help="also fit, and write tables and pictures here"
@@ -63,16 +66,27 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _share(text: str) -> float:
+    """A number between 0 and 1."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be between 0 and 1, not {text}")
+    return value
+
+
 def _identify(arguments: argparse.Namespace) -> int:
     from hyperspy_eelsid.exceptions import EelsidError
+    from hyperspy_eelsid.report import write_report
 
     failed = False
     for path in arguments.files:
         try:
             for number, signal in enumerate(load_eels(path)):
-                name = f"{path.stem}_{number}" if number else path.stem
-                print(f"{path}: {signal}")
-                _examine(signal, arguments.threshold, arguments.out and arguments.out / name)
+                found = signal.identify_elements(threshold=arguments.threshold)
+                print(f"{path}: {signal}\n{found}\n")
+                if arguments.out is not None:
+                    name = f"{path.stem}_{number}" if number else path.stem
+                    write_report(arguments.out / name, found, _fit(signal, found))
         except (UnusableFileError, EelsidError) as error:
             print(f"eelsid: {path}: {error}", file=sys.stderr)
             failed = True
@@ -80,12 +94,35 @@ def _identify(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
+    import numpy as np
+
     from hyperspy_eelsid.demo import superlattice
+    from hyperspy_eelsid.report import write_report
 
     simulated = superlattice(tuple(arguments.shape), arguments.seed)
+    found = simulated.signal.identify_elements()
+    print(found)
+    fitted = _fit(simulated.signal, found)
     truth = {element: density.data for element, density in simulated.density.items()}
-    _examine(simulated.signal, None, arguments.out, truth)
+    print("\ncorrelation of the fitted and the true maps over the pixels:")
+    for element, amount in fitted.items():
+        if element in truth:
+            print(f"{element:>4} {np.corrcoef(amount.ravel(), truth[element].ravel())[0, 1]:.3f}")
+    write_report(arguments.out, found, fitted, truth)
+    print(f"\nPictures and table are in {arguments.out}")
     return 0
+
+
+def _fit(signal: EELSSpectrum, found: ElementIdentification) -> dict[str, np.ndarray]:
+    """Fitted amount of each element; empty, with a word of why, when the signal cannot be fitted."""
+    from hyperspy_eelsid.exceptions import EelsidError
+
+    try:
+        maps = signal.auto_model(identification=found).elemental_maps()
+    except EelsidError as error:
+        print(f"No fit: {error}", file=sys.stderr)
+        return {}
+    return {element: amount.data for element, amount in maps.items()}
 
 
 def load_eels(path: Path) -> list[EELSSpectrum]:

@@ -8,18 +8,18 @@ noise.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import hyperspy.api as hs
 import numpy as np
-from exspy.components import EELSCLEdge, VolumePlasmonDrude
+from exspy.components import VolumePlasmonDrude
 from exspy.signals import EELSSpectrum
 from scipy.ndimage import gaussian_filter1d
 from scipy.special import erf
 from scipy.stats import poisson
 from tqdm.auto import tqdm
 
+from hyperspy_eelsid.components import CoreLossEdge
 from hyperspy_eelsid.edges import EDGES
 
 ENERGY_START_EV = 380.0  # between the onsets of Sr M1 and Ti L3: no edge of strontium is seen
@@ -46,7 +46,6 @@ BACKGROUND_EXPONENT = 3.0
 components1D = hs.model.components1D
 
 BARN_NM2 = 1e-10
-GOSH_PATH = Path(__file__).parent / "data" / "dhfs.gosh"
 
 
 class Perovskite(NamedTuple):
@@ -182,7 +181,7 @@ def element_spectra(elements: tuple[str, ...], energy: np.ndarray) -> np.ndarray
     spectra = np.zeros((len(elements), energy.size))
     for edge in EDGES:
         if edge.element in elements and energy[0] <= edge.onset_energy < energy[-1]:
-            component = EELSCLEdge(edge.name, GOS="dft", gos_file_path=str(GOSH_PATH))
+            component = CoreLossEdge(edge.name)
             component.set_microscope_parameters(
                 BEAM_ENERGY_KEV, CONVERGENCE_ANGLE_MRAD, COLLECTION_ANGLE_MRAD, DISPERSION_EV
             )

@@ -1,58 +1,74 @@
-"""Pictures and tables of an identification, for people without a Python session."""
+"""Pictures and a table of an identification and a fit, written for people without a Python session."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from hyperspy_eelsid.edges import EDGES
+if TYPE_CHECKING:
+    from hyperspy_eelsid.identification import ElementIdentification
 
-PANEL_WIDTH_IN = 2.4
+Maps = Mapping[str, np.ndarray]
+"""Element -> map, shape of the scan."""
+
+PANEL_WIDTH_IN = 2.2
+DOTS_PER_INCH = 150
 
 
-def spectrum_figure(energy: np.ndarray, spectrum: np.ndarray, elements: Sequence[str]) -> Figure:
-    """Draw a spectrum with the major edges of some elements.
+def write_report(
+    folder: Path, found: ElementIdentification, fitted: Maps, truth: Maps | None = None
+) -> None:
+    """Write ``elements.csv``, ``elements.png`` and, for an image, ``maps.png``.
 
     Parameters
     ----------
-    energy : Energy axis [eV], shape (channels,).
-    spectrum : Counts, shape (channels,).
-    elements : Symbols.
+    folder : Where to write; made if it is not there.
+    found : The identification.
+    fitted : Amount of each element that was fitted; may be empty.
+    truth : Amount of each element that is really there, of a simulation.
     """
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    axes = figure.subplots()
-    axes.semilogy(energy, np.where(spectrum > 0, spectrum, np.nan), color="black", lw=1)
-    groups: dict[str, list[float]] = {}
-    for edge in EDGES:
-        inside = energy.min() <= edge.onset_energy <= energy.max()
-        if edge.major and edge.element in elements and inside:
-            groups.setdefault(f"{edge.element} {edge.group}", []).append(edge.onset_energy)
-    for number, (label, onsets) in enumerate(groups.items()):
-        style = {"color": f"C{number % 10}"}
-        for onset in onsets:
-            axes.axvline(onset, ls="--", lw=1, **style)
-        axes.text(min(onsets), 1.01, label, transform=axes.get_xaxis_transform(), **style)
-    axes.set(xlabel="Energy loss [eV]", ylabel="Counts", xlim=(energy.min(), energy.max()))
-    return figure
+    folder.mkdir(parents=True, exist_ok=True)
+    found.plot().savefig(folder / "elements.png", dpi=DOTS_PER_INCH)
+
+    with (folder / "elements.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(("element", "share of pixels above threshold", "mean fitted amount"))
+        for element in found.elements:
+            amount = fitted[element].mean() if element in fitted else ""
+            table.writerow((element, found.fraction[element], amount))
+
+    columns = [
+        *found.elements,
+        *(element for element in truth or () if element not in found.elements),
+    ]
+    if found.probability.axes_manager.navigation_dimension == 2 and columns:
+        rows = {
+            "truth": truth or {},
+            "probability": {element: found.probability[element].data for element in columns},
+            "model fit": fitted,
+        }
+        figure = maps_figure({label: maps for label, maps in rows.items() if maps}, columns)
+        figure.savefig(folder / "maps.png", dpi=DOTS_PER_INCH)
 
 
-def maps_figure(rows: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
+def maps_figure(rows: Mapping[str, Maps], elements: Sequence[str]) -> Figure:
     """Draw maps in a grid: a row for each kind of map, a column for each element.
 
     Parameters
     ----------
-    rows : Label of the row -> element -> map, shape (y, x). The first row names the columns; an
-        element that another row lacks leaves its place empty.
+    rows : Label of the row -> element -> map, shape (y, x). An element that a row lacks leaves its
+        place empty.
+    elements : Symbols, in the order of the columns.
     """
-    elements = list(next(iter(rows.values())))
-    height, width = next(iter(rows.values()))[elements[0]].shape
+    height, width = next(iter(next(iter(rows.values())).values())).shape
+    panel_height = PANEL_WIDTH_IN * height / width
     figure = Figure(
-        figsize=(
-            PANEL_WIDTH_IN * len(elements),
-            (PANEL_WIDTH_IN * height / width + 0.3) * len(rows) + 0.3,
-        ),
+        figsize=(PANEL_WIDTH_IN * len(elements), panel_height * len(rows) + 0.4),
         layout="constrained",
     )
     grid = figure.subplots(len(rows), len(elements), squeeze=False)
