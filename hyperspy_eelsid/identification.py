@@ -21,6 +21,7 @@ from hyperspy_eelsid.signals import ElementProbability
 
 if TYPE_CHECKING:
     from exspy.signals import EELSSpectrum
+    from hyperspy.signals import BaseSignal
     from matplotlib.figure import Figure
 
 _logger = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class ElementIdentification:
     ----------
     probability : Probability of each element in each pixel, NaN in pixels that are not valid spectra.
     spectrum : Sum of all valid spectra, shape (n_channels,).
+    intensity : Sum over the energy axis, with the navigation axes of the signal as its own.
     energy : Energy axis of `spectrum` [eV], shape (n_channels,).
     threshold : Probability from which an element counts as found in a pixel.
     min_fraction : Smallest share of the valid pixels in which a reported element is found.
@@ -48,12 +50,14 @@ class ElementIdentification:
         self,
         probability: ElementProbability,
         spectrum: EELSSpectrum,
+        intensity: BaseSignal,
         threshold: float,
         min_fraction: float,
         model: str,
     ) -> None:
         self.probability = probability
         self.spectrum = spectrum
+        self.intensity = intensity
         self.threshold = threshold
         self.min_fraction = min_fraction
         self.model = model
@@ -139,7 +143,7 @@ class ElementIdentification:
         _check_share("threshold", threshold)
         _check_share("min_fraction", fraction)
         return ElementIdentification(
-            self.probability, self.spectrum, threshold, fraction, self.model
+            self.probability, self.spectrum, self.intensity, threshold, fraction, self.model
         )
 
     def plot(self) -> Figure:
@@ -154,7 +158,7 @@ class ElementIdentification:
         return plot_identification(self)
 
     def plot_maps(self, **kwargs: Any) -> list[Any]:
-        """Probability maps of the elements that were found, behind the summed intensity.
+        """Summed intensity, and beside it the probability map of every element that was found.
 
         Parameters
         ----------
@@ -237,6 +241,7 @@ def identify_elements(
     return ElementIdentification(
         _probability_signal(data, signal),
         _sum_spectrum(signal, invalid),
+        _sum_over_energy(signal),
         networks.threshold if threshold is None else threshold,
         min_fraction,
         networks.name,
@@ -302,3 +307,11 @@ def _sum_spectrum(signal: EELSSpectrum, invalid: np.ndarray) -> EELSSpectrum:
     if total._lazy:
         total.compute(show_progressbar=False)
     return total
+
+
+def _sum_over_energy(signal: EELSSpectrum) -> BaseSignal:
+    """The image of all counts."""
+    image = signal.sum(axis=signal.axes_manager.signal_axes[0])
+    if image._lazy:
+        image.compute(show_progressbar=False)
+    return image.T if signal.axes_manager.navigation_dimension else image

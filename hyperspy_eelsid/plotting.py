@@ -107,17 +107,26 @@ def _draw_periodic_table(axes: Axes, found: ElementIdentification) -> None:
     axes.figure.colorbar(scale, ax=axes, label="Probability", shrink=0.8)
 
 
-def plot_maps(found: ElementIdentification, **kwargs: Any) -> list[Axes]:
-    """Draw the probability map of every element found."""
-    if found.probability.axes_manager.navigation_dimension not in (1, 2):
+def plot_maps(found: ElementIdentification, **kwargs: Any) -> list[Axes] | Axes:
+    """Draw the summed intensity and the probability map of every element found."""
+    dimension = found.probability.axes_manager.navigation_dimension
+    if dimension not in (1, 2):
         raise ValueError(
-            "There are no maps of a single spectrum; use plot() to see its probabilities."
+            f"There are no maps of a {'single spectrum' if dimension == 0 else 'volume'}; "
+            "use plot() to see its probabilities, or found.probability['Fe'] for an element."
         )
     if not found.elements:
         raise ValueError("No element was found; with_threshold() with a lower threshold may help.")
     maps = [found.probability[element] for element in found.elements]
-    if found.probability.axes_manager.navigation_dimension == 1:
+    if dimension == 1:
         return hs.plot.plot_spectra(maps, legend=found.elements)
-    options = {"cmap": COLOUR_MAP, "vmin": 0, "vmax": 1, "colorbar": "single", "axes_decor": "off"}
-    options |= {"label": found.elements, "suptitle": "Probability"}
-    return hs.plot.plot_images(maps, **options | kwargs)
+    options = {
+        "cmap": ["gray"] + [COLOUR_MAP] * len(maps),
+        "vmin": [None] + [0] * len(maps),
+        "vmax": [None] + [1] * len(maps),
+        "label": ["Sum", *found.elements],
+        "suptitle": "Probability",
+        "axes_decor": "off",
+        "per_row": 4,
+    }
+    return hs.plot.plot_images([found.intensity, *maps], **options | kwargs)

@@ -104,7 +104,7 @@ def to_network_input(spectra: np.ndarray, energy: np.ndarray) -> np.ndarray:
     group = min(max(round(1 / dispersion.mean()), 1), len(energy) // MINIMUM_CHANNELS)
     whole = len(energy) // group * group
     energy = energy[:whole].reshape(-1, group).mean(axis=1)
-    spectra = spectra[..., :whole].reshape(*spectra.shape[:-1], -1, group).mean(axis=-1)
+    spectra = spectra[..., :whole].reshape(*spectra.shape[:-1], len(energy), group).mean(axis=-1)
     channels = np.arange(int(np.ceil(energy[0] - 1e-6)), int(energy[-1] + 1e-6) + 1)
     result = np.zeros((*spectra.shape[:-1], N_CHANNELS), np.float32)
     if len(channels) == len(energy) and np.allclose(channels, energy, atol=1e-6):

@@ -1,7 +1,9 @@
-"""Settings for all tests: no windows, no progress bars; and a small image for several of them."""
+"""Settings for all tests: no windows, no progress bars; and what several of them share."""
 
 import matplotlib
+import numpy as np
 import pytest
+from networks import write_ensemble
 from traits.etsconfig.api import ETSConfig
 
 ETSConfig.toolkit = "null"
@@ -9,6 +11,8 @@ matplotlib.use("agg")
 
 import hyperspy.api as hs  # noqa: E402 (after the toolkits are chosen)
 import matplotlib.pyplot as plt  # noqa: E402
+
+from hyperspy_eelsid import ensemble  # noqa: E402
 
 hs.preferences.General.show_progressbar = False
 
@@ -25,3 +29,50 @@ def superlattice():
     from hyperspy_eelsid import demo
 
     return demo.superlattice(shape=(12, 65), seed=1)
+
+
+@pytest.fixture(scope="session")
+def steps_folder(tmp_path_factory):
+    """Folder of a tiny ensemble that finds an element where the spectrum has a step at its onset."""
+    return write_ensemble(tmp_path_factory.mktemp("steps"))
+
+
+@pytest.fixture
+def step_networks(steps_folder, monkeypatch):
+    """Let identify_elements use the tiny ensemble."""
+    networks = ensemble.Ensemble(steps_folder)
+    monkeypatch.setattr(ensemble, "load", lambda: networks)
+    return networks
+
+
+@pytest.fixture
+def make_eels():
+    """Make a signal of Ti (456 eV) and O (532 eV) steps: Ti in the left half of the pixels, O everywhere."""
+
+    def make(navigation_shape=(), energy=None, lazy=False):
+        energy = np.arange(400.0, 700.0) if energy is None else energy
+        background = (energy / 400.0) ** -1
+        oxygen = 0.4 * (energy >= 532)
+        titanium = 0.4 * (energy >= 456)
+        data = np.empty((*navigation_shape, len(energy)))
+        columns = navigation_shape[-1] if navigation_shape else 1
+        left = np.arange(columns) < max(columns // 2, 1)
+        data[...] = background + oxygen + np.where(left[:, None], titanium, 0)
+        axes = [
+            {"size": size, "name": name, "scale": 0.5, "offset": 3.0, "units": "nm"}
+            for size, name in zip(navigation_shape, "zyx"[-len(navigation_shape) :], strict=False)
+        ]
+        axes.append(
+            {
+                "size": len(energy),
+                "name": "Energy loss",
+                "scale": energy[1] - energy[0],
+                "offset": energy[0],
+                "units": "eV",
+            }
+        )
+        signal = hs.signals.Signal1D(1000 * data, axes=axes)
+        signal.set_signal_type("EELS")
+        return signal.as_lazy() if lazy else signal
+
+    return make

@@ -1,0 +1,91 @@
+"""How the methods reach exspy's class: every case in a fresh interpreter."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import hyperspy.api as hs
+import pytest
+
+PATCH_ORDER = """
+import importlib.metadata as metadata
+plain = metadata.entry_points
+def entry_points(**options):
+    found = plain(**options)
+    if options.get("group") != "hyperspy.extensions":
+        return found
+    ours = [e for e in found if e.name.startswith("hyperspy_eelsid")]
+    others = [e for e in found if not e.name.startswith("hyperspy_eelsid")]
+    assert len(ours) == 2 and others
+    return metadata.EntryPoints({order})
+metadata.entry_points = entry_points
+"""
+CHECK = """
+from exspy.signals import EELSSpectrum, LazyEELSSpectrum
+for signal_class in (EELSSpectrum, LazyEELSSpectrum):
+    assert callable(signal_class.identify_elements) and callable(signal_class.auto_model)
+"""
+
+
+def run(code):
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("order", ["ours + others", "others + ours"])
+@pytest.mark.parametrize(
+    "first", ["import hyperspy.api", "import exspy", "import exspy.signals", "import hyperspy_eelsid"]
+)
+def test_methods_are_there_whatever_comes_first(order, first):
+    run(PATCH_ORDER.replace("{order}", order) + first + "\nimport hyperspy.api\n" + CHECK)
+
+
+@pytest.mark.parametrize("order", ["ours + others", "others + ours"])
+def test_a_loaded_file_has_the_methods_and_belongs_to_exspy(order, make_eels, tmp_path):
+    path = tmp_path / "spectrum.hspy"
+    make_eels().save(path)
+    run(
+        PATCH_ORDER.replace("{order}", order)
+        + f"import hyperspy.api as hs\ns = hs.load({str(path)!r})\n"
+        + "assert type(s).__module__.startswith('exspy.'), type(s)\n"
+        + "assert s.metadata.Signal.signal_type == 'EELS'\n"
+        + "s.identify_elements, s.auto_model, s.as_lazy().identify_elements"
+    )
+
+
+def test_importing_us_is_light():
+    run(
+        "import sys, hyperspy_eelsid\n"
+        "heavy = {'onnxruntime', 'matplotlib', 'scipy', 'exspy', 'hyperspy.api', 'tensorflow'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+
+
+def test_importing_hyperspy_does_not_load_the_networks():
+    run("import sys, hyperspy.api\nassert 'onnxruntime' not in sys.modules")
+
+
+def test_a_class_that_moved_is_found(tmp_path):
+    """exspy's next release defines the class in exspy.signals._eels."""
+    package = tmp_path / "exspy" / "signals"
+    package.mkdir(parents=True)
+    (package.parent / "__init__.py").write_text("")
+    (package / "__init__.py").write_text("")
+    (package / "_eels.py").write_text("class EELSSpectrum: pass\n")
+    (package / "eels.py").write_text("from exspy.signals._eels import EELSSpectrum\n")
+    root = str(Path(__file__).parents[1])
+    run(
+        f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {root!r}]\n"
+        "import hyperspy_eelsid\nimport exspy.signals._eels as module\n"
+        "assert callable(module.EELSSpectrum.identify_elements)"
+    )
+
+
+def test_methods_explain_themselves():
+    signal_class = type(hs.signals.Signal1D([1.0, 2.0]))
+    assert not hasattr(signal_class, "identify_elements")
+    from exspy.signals import EELSSpectrum
+
+    assert "threshold :" in EELSSpectrum.identify_elements.__doc__

@@ -1,0 +1,75 @@
+import json
+
+import numpy as np
+import pytest
+from networks import write_ensemble
+
+from hyperspy_eelsid.edges import ELEMENT_INDEX
+from hyperspy_eelsid.ensemble import WEIGHTS, Ensemble, load
+from hyperspy_eelsid.exceptions import WeightsError
+
+
+@pytest.fixture
+def spectra():
+    energy = np.arange(3072.0)
+    return np.stack([0.5 + 0.5 * (energy > onset) for onset in (532, 708, 3000)]).astype(np.float32)
+
+
+def test_probability(steps_folder, spectra):
+    probability = Ensemble(steps_folder).predict(spectra)
+    assert probability.shape == (3, 80)
+    assert probability[0, ELEMENT_INDEX["O"]] > 0.99 > 0.1 > probability[0, ELEMENT_INDEX["Fe"]]
+    assert probability[1, ELEMENT_INDEX["Fe"]] > 0.99
+
+
+def test_members_are_averaged(tmp_path, spectra):
+    for name, sharpness in {"a": (20.0,), "b": (60.0,), "both": (20.0, 60.0)}.items():
+        (tmp_path / name).mkdir()
+        write_ensemble(tmp_path / name, sharpness)
+    a, b, both = (Ensemble(tmp_path / name).predict(spectra) for name in ("a", "b", "both"))
+    np.testing.assert_allclose(both, (a + b) / 2, atol=1e-6)
+
+
+def test_batches_do_not_matter(steps_folder):
+    networks = Ensemble(steps_folder)
+    spectra = np.random.default_rng(0).random((300, 3072), np.float32)
+    together = networks.predict(spectra)
+    for row in (0, 127, 128, 299):
+        np.testing.assert_allclose(networks.predict(spectra[row : row + 1])[0], together[row], atol=1e-6)
+    assert networks.predict(spectra[:0]).shape == (0, 80)
+
+
+def test_missing_and_altered_files(tmp_path):
+    with pytest.raises(WeightsError, match=r"no card\.json"):
+        Ensemble(tmp_path)
+    write_ensemble(tmp_path)
+    path = tmp_path / "steps0.onnx"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(WeightsError, match="sha256 differs"):
+        Ensemble(tmp_path)
+    path.unlink()
+    with pytest.raises(WeightsError, match=r"steps0\.onnx is missing"):
+        Ensemble(tmp_path)
+
+
+def test_networks_for_other_elements_are_refused(tmp_path):
+    write_ensemble(tmp_path)
+    card = json.loads((tmp_path / "card.json").read_text())
+    card["elements"] = card["elements"][::-1]
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    with pytest.raises(WeightsError, match="another list of elements"):
+        Ensemble(tmp_path)
+
+
+def test_shipped_ensemble():
+    """What is shipped loads, runs, is a ViT and a U-Net at least, and is small enough."""
+    networks = load()
+    assert networks.provider.endswith("ExecutionProvider")
+    assert {member["architecture"] for member in networks.card["members"]} >= {"vit", "unet"}
+    assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 40e6
+    assert 0 < networks.threshold < 1
+    assert networks.card["scores"]
+    probability = networks.predict(np.zeros((2, 3072), np.float32))
+    np.testing.assert_array_equal(probability[0], probability[1])
+    assert networks.name in str(networks.card["name"])

@@ -1,0 +1,151 @@
+import hyperspy.api as hs
+import numpy as np
+import pytest
+
+from hyperspy_eelsid.edges import ELEMENT_INDEX
+from hyperspy_eelsid.exceptions import EnergyAxisError, InvalidSpectraError, UnknownElementError
+
+SHAPES = [(), (6,), (4, 6), (2, 3, 6)]
+
+pytestmark = pytest.mark.usefixtures("step_networks")
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_elements_fractions_and_shapes(make_eels, shape, lazy):
+    found = make_eels(shape, lazy=lazy).identify_elements()
+    assert found.elements == ["O", "Ti"]
+    assert found.probability.data.shape == (*shape, 80)
+    assert found.fraction["O"] == 1
+    assert found.fraction["Ti"] == (0.5 if shape else 1)
+    assert found.fraction["Fe"] == 0
+    assert found.edges["O"] == {"K": 532}
+
+
+@pytest.mark.parametrize("shape", SHAPES[1:])
+def test_lazy_and_eager_agree_and_pixels_are_independent(make_eels, shape):
+    signal = make_eels(shape)
+    signal.data += np.random.default_rng(0).normal(0, 20, signal.data.shape)
+    eager = signal.identify_elements().probability.data
+    chunked = signal.as_lazy()
+    chunked.data = chunked.data.rechunk((2,) * len(shape) + (100,))
+    lazy = chunked.identify_elements()
+    np.testing.assert_allclose(lazy.probability.data, eager, atol=1e-6)
+    index = (1,) * len(shape)
+    alone = signal.inav[index[::-1]].identify_elements().probability.data
+    np.testing.assert_allclose(alone, eager[index], atol=1e-6)
+
+
+def test_signal_is_not_changed(make_eels):
+    signal = make_eels((3, 4))
+    data, metadata = signal.data.copy(), signal.metadata.as_dictionary()
+    signal.identify_elements()
+    np.testing.assert_array_equal(signal.data, data)
+    assert signal.metadata.as_dictionary() == metadata
+
+
+def test_an_element_must_be_in_one_per_cent_of_the_pixels(make_eels):
+    signal = make_eels((20, 10))
+    plain = signal.inav[-1, 0].data
+    signal.data[:] = plain
+    ti = make_eels().data
+    signal.data[0, 0] = ti
+    found = signal.identify_elements()
+    assert found.fraction["Ti"] == 1 / 200
+    assert found.elements == ["O"]
+    signal.data[0, 1] = ti
+    assert signal.identify_elements().elements == ["O", "Ti"]
+    assert signal.identify_elements(min_fraction=0.02).elements == ["O"]
+
+
+def test_another_threshold_needs_no_networks(make_eels):
+    found = make_eels((4, 6)).identify_elements(threshold=0.5)
+    assert found.threshold == 0.5
+    assert found.with_threshold(1.0).elements == []
+    assert found.with_threshold(0.5, min_fraction=0.8).elements == ["O"]
+    again = make_eels((4, 6)).identify_elements(threshold=0.9)
+    assert found.with_threshold(0.9).fraction == again.fraction
+
+
+def test_elements_without_an_edge_in_the_window_are_impossible(make_eels):
+    found = make_eels(energy=np.arange(400.0, 500.0)).identify_elements()
+    assert found.probability.data[ELEMENT_INDEX["O"]] == 0
+    assert found.elements == ["Ti"]
+
+
+def test_invalid_pixels_are_left_out_and_told(make_eels, caplog):
+    signal = make_eels((4, 6))
+    signal.data[0, 0] = np.nan
+    signal.data[1, 1] = 0
+    for variant in (signal, signal.as_lazy()):
+        caplog.clear()
+        found = variant.identify_elements()
+        assert np.isnan(found.probability.data[[0, 1], [0, 1]]).all()
+        assert found.fraction["O"] == 1
+        assert found.fraction["Ti"] == 10 / 22
+        assert np.isfinite(found.spectrum.data).all()
+        assert "2 of 24 spectra" in caplog.text
+        assert "22 pixels" in repr(found)
+
+
+@pytest.mark.parametrize("value", [np.nan, 0, -3])
+def test_no_valid_spectrum(make_eels, value):
+    signal = make_eels((2, 2))
+    signal.data[:] = value
+    with pytest.raises(InvalidSpectraError, match="None of the 4 spectra"):
+        signal.identify_elements()
+
+
+def test_kev_axis(make_eels):
+    signal = make_eels()
+    signal.axes_manager[-1].units = "keV"
+    signal.axes_manager[-1].scale = 1e-3
+    signal.axes_manager[-1].offset = 0.4
+    assert signal.identify_elements().elements == ["O", "Ti"]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32, np.float64])
+def test_data_types(make_eels, dtype):
+    signal = make_eels((2, 2))
+    signal.data = (signal.data / 10).astype(dtype)
+    assert set(signal.identify_elements().elements) == {"Ti", "O"}
+
+
+def test_bad_arguments(make_eels):
+    for options in ({"threshold": 1.5}, {"min_fraction": -0.1}):
+        with pytest.raises(ValueError, match="must be between 0 and 1"):
+            make_eels().identify_elements(**options)
+    with pytest.raises(EnergyAxisError):
+        make_eels(energy=np.arange(10.0, 60.0)).identify_elements()
+
+
+def test_tables(make_eels):
+    found = make_eels((4, 6)).identify_elements()
+    text = repr(found)
+    assert text.startswith("ElementIdentification: O, Ti\n")
+    assert "O-K 532" in text and "50.0%" in text and "threshold 0.5" in text
+    page = found._repr_html_()
+    assert page.count("<tr>") == 3 and "<td>Ti-L 456</td>" in page
+    assert "no element found" in repr(found.with_threshold(1.0))
+
+
+def test_maps_have_the_axes_of_the_image(make_eels, tmp_path):
+    probability = make_eels((4, 6)).identify_elements().probability
+    titanium = probability["Ti"]
+    assert titanium.axes_manager.signal_shape == (6, 4)
+    assert [axis.name for axis in titanium.axes_manager.signal_axes] == ["x", "y"]
+    assert titanium.axes_manager["x"].scale == 0.5 and titanium.axes_manager["x"].units == "nm"
+    assert (titanium.data[:, :3] > 0.5).all() and (titanium.data[:, 3:] < 0.5).all()
+    with pytest.raises(UnknownElementError, match="Unknown element 'Uu'"):
+        probability["Uu"]
+    probability.save(tmp_path / "probability.hspy")
+    loaded = hs.load(tmp_path / "probability.hspy")
+    assert type(loaded) is type(probability)
+    np.testing.assert_array_equal(loaded["Ti"].data, titanium.data)
+
+
+def test_progress_bar(make_eels, capsys):
+    make_eels((30, 30)).identify_elements(show_progressbar=True)
+    assert "900" in capsys.readouterr().err
+    make_eels((30, 30)).identify_elements()
+    assert not capsys.readouterr().err
