@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from hyperspy_eelsid.exceptions import UnknownElementError
+
 ENERGY_MIN_EV = 75
 ENERGY_MAX_EV = 3071
 
@@ -63,11 +65,13 @@ def element_edges(element: str) -> tuple[Edge, ...]:
 
     Raises
     ------
-    ValueError
+    UnknownElementError
         If `element` is not one of the 80 elements.
     """
     if element not in ELEMENT_INDEX:
-        raise ValueError(f"Unknown element {element!r}, options are {', '.join(ELEMENTS)}.")
+        raise UnknownElementError(
+            f"Unknown element {element!r}, options are {', '.join(ELEMENTS)}."
+        )
     return tuple(edge for edge in EDGES if edge.element == element)
 
 

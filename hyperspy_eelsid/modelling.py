@@ -38,7 +38,7 @@ _logger = logging.getLogger(__name__)
 BUNDLED_GOS = "bundled"
 # A sum of power laws with these exponents follows the background of any thickness and collection angle within
 # its noise over some hundred eV, and makes the whole model linear.
-BACKGROUND_EXPONENTS = (2.0, 3.0, 4.0)
+BACKGROUND_EXPONENTS = (2.0, 2.5, 3.0, 3.5, 4.0)
 # Fine structure after the onset, and the width of the onset before it, are left out of the fit.
 FINE_STRUCTURE_EV = 30.0
 BEFORE_ONSET_EV = 5.0
@@ -207,9 +207,12 @@ class _Solver:
         # the triangular factor has as few rows as there are parts, and the same least-squares solution
         q, self._r = np.linalg.qr(weighted / self._scale)
         self._project = (q * weight[:, None]).T
-        inverse = np.linalg.pinv(self._r)
-        self._error = np.linalg.norm(inverse, axis=1)
         self._expected = 1 / weight**2
+        # parts that non-negativity holds at zero in the mean spectrum do not add to the errors of the others
+        used = nnls(self._r, self._project @ self._expected)[0] > 0
+        self._error = np.zeros(len(used))
+        self._error[used] = np.linalg.norm(np.linalg.pinv(self._r[:, used]), axis=1)
+        self._error[~used] = 1 / np.linalg.norm(self._r[:, ~used], axis=0)
 
     def solve(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Factors of all parts and their standard errors, NaN for spectra with counts that are not finite.

@@ -36,7 +36,8 @@ def run(code):
 
 @pytest.mark.parametrize("order", ["ours + others", "others + ours"])
 @pytest.mark.parametrize(
-    "first", ["import hyperspy.api", "import exspy", "import exspy.signals", "import hyperspy_eelsid"]
+    "first",
+    ["import hyperspy.api", "import exspy", "import exspy.signals", "import hyperspy_eelsid"],
 )
 def test_methods_are_there_whatever_comes_first(order, first):
     run(PATCH_ORDER.replace("{order}", order) + first + "\nimport hyperspy.api\n" + CHECK)

@@ -35,7 +35,9 @@ def test_batches_do_not_matter(steps_folder):
     spectra = np.random.default_rng(0).random((300, 3072), np.float32)
     together = networks.predict(spectra)
     for row in (0, 127, 128, 299):
-        np.testing.assert_allclose(networks.predict(spectra[row : row + 1])[0], together[row], atol=1e-6)
+        np.testing.assert_allclose(
+            networks.predict(spectra[row : row + 1])[0], together[row], atol=1e-6
+        )
     assert networks.predict(spectra[:0]).shape == (0, 80)
 
 

@@ -10,8 +10,22 @@ pytestmark = pytest.mark.usefixtures("step_networks")
 def test_places_in_the_periodic_table():
     places = {e: periodic_place(number) for number, e in enumerate(ELEMENTS, start=4)}
     assert len(set(places.values())) == 80
-    expected = {"Be": (2, 2), "B": (2, 13), "Ne": (2, 18), "Mg": (3, 2), "Al": (3, 13), "Sc": (4, 3)}
-    expected |= {"Fe": (4, 8), "Zn": (4, 12), "Kr": (4, 18), "Ba": (6, 2), "Hf": (6, 4), "Au": (6, 11)}
+    expected = {
+        "Be": (2, 2),
+        "B": (2, 13),
+        "Ne": (2, 18),
+        "Mg": (3, 2),
+        "Al": (3, 13),
+        "Sc": (4, 3),
+    }
+    expected |= {
+        "Fe": (4, 8),
+        "Zn": (4, 12),
+        "Kr": (4, 18),
+        "Ba": (6, 2),
+        "Hf": (6, 4),
+        "Au": (6, 11),
+    }
     expected |= {"Bi": (6, 15), "La": (8, 3), "Lu": (8, 17)}
     assert {element: places[element] for element in expected} == expected
 

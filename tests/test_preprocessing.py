@@ -15,7 +15,9 @@ def test_whole_ev_are_only_normalised():
     energy = np.arange(400.0, 700.0)
     result = to_network_input(spectrum(energy), energy)
     assert result.shape == (3072,) and result.dtype == np.float32
-    np.testing.assert_allclose(result[400:700], spectrum(energy) / spectrum(energy).max(), rtol=1e-6)
+    np.testing.assert_allclose(
+        result[400:700], spectrum(energy) / spectrum(energy).max(), rtol=1e-6
+    )
     assert not result[:400].any() and not result[700:].any()
 
 

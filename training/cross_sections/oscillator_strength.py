@@ -102,7 +102,8 @@ def generalised_oscillator_strengths(
     shells = {name: _Shell(atom, name, e, momenta) for name, e in onset_energies.items()}
     result = {name: np.zeros((len(free_energies), len(momenta))) for name in shells}
     p, q = np.zeros(len(grid.r)), np.zeros(len(grid.r))
-    tail = np.flatnonzero(np.abs(atom.potential[::2] * grid.r + 1) > 1e-4)[-1] + 1
+    # beyond this point the potential is that of the ion, -1/r
+    tail = np.flatnonzero(np.append(True, np.abs(atom.potential[::2] * grid.r + 1) > 1e-4)[:-1])[-1]
     farthest = max(shell.n for shell in shells.values())
     kappas = [-1] + [kappa for l in range(1, LARGEST_L + 1) for kappa in (l, -l - 1)]
     for row, free_energy in enumerate(free_energies):
