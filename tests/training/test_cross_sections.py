@@ -48,7 +48,7 @@ def analytic_hydrogen(free_energy, q):
     k = math.sqrt(e - 1)
     q2 = q * q
     angle = math.atan2(2 * k, q2 - k * k + 1)
-    numerator = 256 * e * (q2 + e / 3) * math.exp(-2 / k * angle)
+    numerator = 128 * e * (q2 + e / 3) * math.exp(-2 / k * angle)
     denominator = (1 - math.exp(-2 * math.pi / k)) * ((q2 - e) ** 2 + 4 * q2) ** 3
     return numerator / denominator / RYDBERG_EV
 
@@ -112,7 +112,7 @@ def test_eigenvalues_are_near_the_edges(number):
 @pytest.mark.parametrize("multipole", [0, 1, 3])
 def test_angular_factors_obey_the_sum_rule(kappa, multipole):
     """The sum over final states is 2 L + 1, by the orthogonality of 3j symbols."""
-    finals = [-1] + [k for l in range(1, LARGEST_L) for k in (l, -l - 1)]
+    finals = [-1] + [k for orbital in range(1, LARGEST_L) for k in (orbital, -orbital - 1)]
     total = sum(angular_factor(kappa, final, multipole) for final in finals)
     assert total == pytest.approx(2 * multipole + 1)
 
