@@ -14,7 +14,7 @@ from dask.diagnostics import ProgressBar
 from hyperspy.api import preferences
 from tqdm.auto import tqdm
 
-from hyperspy_eelsid import ensemble, preprocessing
+from hyperspy_eelsid import decision, ensemble, preprocessing
 from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS, visible_groups
 from hyperspy_eelsid.exceptions import InvalidSpectraError
 from hyperspy_eelsid.signals import ElementProbability
@@ -79,9 +79,10 @@ class ElementIdentification:
         head = row(self._columns, "th")
         return f"<table><thead>{head}</thead><tbody>{body}</tbody></table><p>{self._footer()}</p>"
 
-    _columns = ("element", "probability", "pixels above threshold", "edges in the window [eV]")
+    _columns = ("element", "probability", "pixels found in", "edges in the window [eV]", "or")
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
+        rivals = self.rivals
         for element in self.elements:
             edges = self.edges[element].items()
             yield (
@@ -89,6 +90,7 @@ class ElementIdentification:
                 f"{self._strength[ELEMENT_INDEX[element]]:.2f}",
                 f"{self.fraction[element]:.1%}",
                 ", ".join(f"{element}-{group} {onset:g}" for group, onset in edges),
+                ", ".join(rivals[element]),
             )
 
     def _footer(self) -> str:
@@ -108,7 +110,12 @@ class ElementIdentification:
     @property
     def _found(self) -> np.ndarray:
         """Valid pixels in which each element is found, shape (n_valid, 80)."""
-        return self._pixels[self._valid] > self.threshold
+        pixels = self._pixels[self._valid]
+        return decision.decide(pixels, self.threshold, *self._window)
+
+    @property
+    def _window(self) -> tuple[float, float]:
+        return _edge_range(preprocessing.energy_axis(self.spectrum))
 
     @property
     def _strength(self) -> np.ndarray:
@@ -119,7 +126,11 @@ class ElementIdentification:
 
     @property
     def fraction(self) -> dict[str, float]:
-        """Share of the valid pixels in which each of the 80 elements is above the threshold."""
+        """Share of the valid pixels in which each of the 80 elements is found.
+
+        An element is found in a pixel when its probability is above the threshold; of several elements that claim
+        the same edge only the strongest is, see :mod:`hyperspy_eelsid.decision`.
+        """
         return dict(zip(ELEMENTS, self._found.mean(axis=0).tolist(), strict=True))
 
     @property
@@ -132,8 +143,19 @@ class ElementIdentification:
     @property
     def edges(self) -> dict[str, dict[str, float]]:
         """Major edge groups in the window and their onsets [eV], of each element that is found."""
-        start, end = _edge_range(preprocessing.energy_axis(self.spectrum))
-        return {element: visible_groups(element, start, end) for element in self.elements}
+        return {element: visible_groups(element, *self._window) for element in self.elements}
+
+    @property
+    def rivals(self) -> dict[str, list[str]]:
+        """Elements that could be there instead of each one found, because their edges lie at the same place."""
+        result = {}
+        pixels, found = self._pixels[self._valid], self._found
+        for element in self.elements:
+            index = ELEMENT_INDEX[element]
+            probability = pixels[found[:, index]].mean(axis=0)
+            rivals = decision.rivals_of(index, probability, *self._window)
+            result[element] = [rival for rival in rivals if rival not in self.elements]
+        return result
 
     def with_threshold(
         self, threshold: float, min_fraction: float | None = None
@@ -199,8 +221,7 @@ def _probability(
     result = np.full((len(pixels), len(ELEMENTS)), np.nan, np.float32)
     result[valid] = networks.predict(preprocessing.to_network_input(pixels[valid], energy))
     low, high = _edge_range(energy)
-    hidden = [not visible_groups(element, low, high) for element in ELEMENTS]
-    result[np.ix_(valid, hidden)] = 0
+    result[np.ix_(valid, ~decision.visible(low, high))] = 0
     return result.reshape(*spectra.shape[:-1], len(ELEMENTS))
 
 

@@ -9,20 +9,24 @@ from pathlib import Path
 
 import numpy as np
 
+from hyperspy_eelsid import decision
+from hyperspy_eelsid.decision import decide
 from hyperspy_eelsid.edges import ELEMENT_INDEX
+from hyperspy_eelsid.identification import ONSET_TOLERANCE_EV
 from training import metrics
 from training.dataset import make_simulator, simulate_block
 
 _logger = logging.getLogger(__name__)
 
 Predict = Callable[[np.ndarray], np.ndarray]
+THRESHOLDS = np.round(np.arange(0.2, 0.81, 0.05), 2)
 UNSCORED = "C"  # support films
 
 
 def simulated(
     predict: Predict, recipe: str, set_name: str, spectra: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and probabilities of freshly simulated spectra.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels, probabilities and windows of freshly simulated spectra.
 
     Parameters
     ----------
@@ -33,50 +37,69 @@ def simulated(
     Returns
     -------
     labels, probability : Shape (n_spectra, 80) each.
+    windows : First and last energy [eV], shape (n_spectra, 2).
     """
     simulator = make_simulator(recipe)
-    labels, probability = [], []
+    labels, probability, windows = [], [], []
     number = seen = 0
     while seen < spectra:
         block = simulate_block(simulator, set_name, seed, number)
         labels.append(block.labels)
-        probability.append(predict(block.spectra))
+        window = np.stack(
+            [block.parameters["window_start"], block.parameters["window_end"]], axis=1
+        )
+        windows.append(window + (-ONSET_TOLERANCE_EV, ONSET_TOLERANCE_EV))
+        seen_there = [decision.visible(*row) for row in windows[-1]]
+        probability.append(predict(block.spectra) * seen_there)
         number += 1
         seen += len(block.labels)
-    return np.concatenate(labels)[:spectra], np.concatenate(probability)[:spectra]
+    return tuple(np.concatenate(x)[:spectra] for x in (labels, probability, windows))
 
 
-def measured(catalog: Path, probability_of: Callable) -> tuple[list[dict], np.ndarray]:
-    """Probabilities of the measured spectra of a catalog; images and line scans are summed.
+def decisions(probability: np.ndarray, windows: np.ndarray, threshold: float) -> np.ndarray:
+    """Elements found in each spectrum by the rules of the package, uint8, shape (n_spectra, 80)."""
+    rows = zip(probability, windows, strict=True)
+    return np.array([decide(p[None], threshold, *window)[0] for p, window in rows], np.uint8)
+
+
+def best_threshold(labels: np.ndarray, probability: np.ndarray, windows: np.ndarray) -> float:
+    """The threshold with the most exactly right spectra."""
+    exact = [
+        metrics.scores(labels, decisions(probability, windows, threshold), 0.5)["emr"]
+        for threshold in THRESHOLDS
+    ]
+    return float(THRESHOLDS[int(np.argmax(exact))])
+
+
+def measured(catalog: Path, find: Callable) -> tuple[list[dict], list[set[str]]]:
+    """Elements found in the measured spectra of a catalog; images and line scans are summed.
 
     Parameters
     ----------
     catalog : JSON list of entries with ``id``, ``file``, ``elements``, ``dont_care`` and ``has_N_edge``.
-    probability_of : From a HyperSpy signal to probabilities, shape (80,).
+    find : From a HyperSpy signal to symbols of elements.
 
     Returns
     -------
-    entries, probability : The catalog, and shape (n_entries, 80).
+    entries, found : The catalog and the elements found in each entry.
     """
     import hyperspy.api as hs
 
     entries = json.loads(catalog.read_text())
-    rows = []
+    found = []
     for entry in entries:
         signal = hs.load(catalog.parent / entry["file"])
         if signal.axes_manager.navigation_dimension:
             signal = signal.sum()
-        rows.append(probability_of(signal))
-    return entries, np.array(rows)
+        found.append(set(find(signal)))
+    return entries, found
 
 
-def measured_scores(entries: list[dict], probability: np.ndarray, threshold: float) -> dict:
+def measured_scores(entries: list[dict], found: list[set[str]]) -> dict[str, float]:
     """Scores of measured spectra; carbon and the elements of ``dont_care`` are not scored."""
-    labels = np.zeros_like(probability, np.uint8)
-    scored = probability.copy()
-    for row, label, entry in zip(scored, labels, entries, strict=True):
+    labels, answers = np.zeros((2, len(entries), len(ELEMENT_INDEX)), np.uint8)
+    for label, answer, entry, elements in zip(labels, answers, entries, found, strict=True):
         ignored = {*entry["dont_care"], UNSCORED}
-        for element in set(entry["elements"]) - ignored:
-            label[ELEMENT_INDEX[element]] = 1
-        row[[ELEMENT_INDEX[e] for e in ignored if e in ELEMENT_INDEX]] = 0
-    return metrics.scores(labels, scored, threshold)
+        label[[ELEMENT_INDEX[element] for element in set(entry["elements"]) - ignored]] = 1
+        answer[[ELEMENT_INDEX[element] for element in elements - ignored]] = 1
+    return metrics.scores(labels, answers, 0.5)

@@ -40,8 +40,8 @@ def _history(run: Path) -> dict[str, object]:
 def release(runs: list[Path], out: Path, name: str, spectra: int, seed: int) -> None:
     """Export `runs` as one ensemble into the folder `out`.
 
-    The threshold is the one at which precision and recall meet on simulated validation spectra; the scores of the
-    card are those of test spectra, whose seeds no network was trained or validated on.
+    The threshold is the one with the most exactly right simulated validation spectra; the scores of the card are
+    those of test spectra, whose seeds no network was trained or validated on.
     """
     check = make_simulator("robust").block((seed, 99), CHECKED_SPECTRA).spectra
     members = []
@@ -52,31 +52,36 @@ def release(runs: list[Path], out: Path, name: str, spectra: int, seed: int) -> 
     training = {"recipe": "robust", "runs": [_history(run) for run in runs]}
     write_card(out, name, members, 0.5, training, {})
     predict = ensemble.load(out).predict
-    labels, probability = evaluate.simulated(predict, "robust", "validation", spectra, seed)
-    threshold = metrics.balanced_threshold(labels, probability)
-    scores: dict[str, object] = {
-        "validation robust": metrics.scores(labels, probability, threshold)
-    }
+    validation = evaluate.simulated(predict, "robust", "validation", spectra, seed)
+    threshold = evaluate.best_threshold(*validation)
+
+    def figures(labels, probability, windows):
+        return metrics.scores(labels, evaluate.decisions(probability, windows, threshold), 0.5)
+
+    scores: dict[str, object] = {"spectra": spectra, "validation robust": figures(*validation)}
     for recipe in ("robust", "pub"):
-        labels, probability = evaluate.simulated(predict, recipe, "test", spectra, seed)
-        scores[f"test {recipe}"] = metrics.scores(labels, probability, threshold)
-    _, probability = evaluate.simulated(predict, "pub", "empty", EMPTY_SPECTRA, seed)
-    largest = probability.max(axis=1)
-    scores["empty"] = {"spectra": EMPTY_SPECTRA, "right": int(np.sum(largest <= threshold))}
+        test = evaluate.simulated(predict, recipe, "test", spectra, seed)
+        scores[f"test {recipe}"] = figures(*test)
+    _, probability, windows = evaluate.simulated(predict, "pub", "empty", EMPTY_SPECTRA, seed)
+    wrong = evaluate.decisions(probability, windows, threshold).any(axis=1)
+    scores["empty"] = {"spectra": EMPTY_SPECTRA, "right": int(np.sum(~wrong))}
     write_card(out, name, members, threshold, training, scores)
     _logger.info("threshold %.2f, %s", threshold, scores)
 
 
 def score_measured(catalog: Path) -> None:
     """Print the scores of the shipped ensemble on measured spectra at a range of thresholds."""
-    entries, probability = evaluate.measured(
-        catalog, lambda signal: identify_elements(signal).probability.data
+    results = []
+    entries, _ = evaluate.measured(
+        catalog, lambda signal: results.append(identify_elements(signal)) or []
     )
-    without_n = np.array([not entry["has_N_edge"] for entry in entries])
-    chosen = [entry for entry in entries if not entry["has_N_edge"]]
-    for threshold in (*np.round(np.arange(0.2, 0.95, 0.05), 2),):
-        every = evaluate.measured_scores(entries, probability, threshold)
-        some = evaluate.measured_scores(chosen, probability[without_n], threshold)
+    _logger.info("the threshold of the ensemble is %.2f", ensemble.load().threshold)
+    for threshold in evaluate.THRESHOLDS:
+        found = [set(result.with_threshold(threshold).elements) for result in results]
+        pairs = list(zip(entries, found, strict=True))
+        every = evaluate.measured_scores(entries, found)
+        without_n = [pair for pair in pairs if not pair[0]["has_N_edge"]]
+        some = evaluate.measured_scores(*map(list, zip(*without_n, strict=True)))
         _logger.info("%.2f  all %s  without N edges %s", threshold, _line(every), _line(some))
 
 

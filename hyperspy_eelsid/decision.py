@@ -1,0 +1,100 @@
+"""From probabilities to elements: one observed edge is explained once.
+
+The networks give each element a probability of its own, but one edge can often be claimed by several elements: N K
+at 401 and Sc L at 402 eV, Co L at 779 and Ba M at 781 eV, or neighbouring lanthanides when the energy axis is not
+well calibrated. Two rules follow from where the edges of the elements lie.
+
+- *Shared evidence.* When rivals share the probability of an edge, so that none reaches the threshold alone, the
+  strongest of them is found if the probability that any of them is there does.
+- *No double claim.* An element all of whose visible edges coincide with edges of a stronger element that is found
+  is not found, but named as its rival.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hyperspy_eelsid.edges import ELEMENTS, edge_groups
+
+# errors of measured energy axes, which decide what can be mistaken for what
+RIVAL_DISTANCE_EV = 16.0
+# onsets that are nearer than chemical shifts cannot be told apart
+SAME_ONSET_EV = 4.0
+MINIMUM_SHARE = 0.2
+NOTABLE_RIVAL = 0.1
+
+_ONSETS = np.full((len(ELEMENTS), 2), np.nan)
+for _row, _element in zip(_ONSETS, ELEMENTS, strict=True):
+    _row[: len(edge_groups(_element))] = list(edge_groups(_element).values())
+
+
+def visible(start: float, end: float) -> np.ndarray:
+    """Elements with a major edge group between `start` and `end` [eV], bool, shape (80,)."""
+    return _visible_groups(start, end).any(axis=1)
+
+
+def _visible_groups(start: float, end: float) -> np.ndarray:
+    return (start <= _ONSETS) & (end >= _ONSETS)
+
+
+def claims(start: float, end: float, distance: float) -> np.ndarray:
+    """Which elements can explain all edges of which others.
+
+    Parameters
+    ----------
+    start, end : Window in which edges can be seen [eV].
+    distance : Largest distance of two onsets that count as one edge [eV].
+
+    Returns
+    -------
+    bool, shape (80, 80): [i, j] is True when every visible edge group of element i has one of element j nearby. An
+    element always explains its own edges.
+    """
+    seen = _visible_groups(start, end)
+    onsets = np.where(seen, _ONSETS, np.nan)
+    near = np.abs(onsets[:, :, None, None] - onsets) <= distance
+    explained = near.any(axis=3) | ~seen[:, :, None]
+    return explained.all(axis=1) & seen.any(axis=1)[:, None]
+
+
+def decide(probability: np.ndarray, threshold: float, start: float, end: float) -> np.ndarray:
+    """Elements that are found in each spectrum.
+
+    Parameters
+    ----------
+    probability : Shape (n, 80).
+    threshold : Probability from which an element is found.
+    start, end : Window in which edges can be seen [eV], the same for all spectra.
+
+    Returns
+    -------
+    bool, shape (n, 80).
+    """
+    found = probability > threshold
+    absent = np.log1p(-np.clip(probability, 0, 1 - 1e-7))
+    for i, rivals in enumerate(claims(start, end, RIVAL_DISTANCE_EV)):
+        if np.count_nonzero(rivals) > 1:
+            strongest = probability[:, i] >= probability[:, rivals].max(axis=1)
+            any_of_them = 1 - np.exp(absent[:, rivals].sum(axis=1)) > threshold
+            found[:, i] |= strongest & any_of_them & (probability[:, i] > MINIMUM_SHARE)
+    kept = found.copy()
+    for i, rivals in enumerate(claims(start, end, SAME_ONSET_EV)):
+        rivals[i] = False
+        if rivals.any():
+            stronger = found[:, rivals] & (probability[:, rivals] > probability[:, i : i + 1])
+            kept[:, i] &= ~stronger.any(axis=1)
+    return kept
+
+
+def rivals_of(element: int, probability: np.ndarray, start: float, end: float) -> list[str]:
+    """Elements that could be there instead of `element`, strongest first.
+
+    Parameters
+    ----------
+    element : Index of the element that was found.
+    probability : Probability of each element where it was found, shape (80,).
+    start, end : Window in which edges can be seen [eV].
+    """
+    able = claims(start, end, RIVAL_DISTANCE_EV)[element] & (probability > NOTABLE_RIVAL)
+    able[element] = False
+    return [ELEMENTS[j] for j in np.argsort(-probability) if able[j]]

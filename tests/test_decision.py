@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from hyperspy_eelsid.decision import claims, decide, rivals_of, visible
+from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS, visible_groups
+
+
+def answer(threshold=0.5, window=(380, 1000), **probabilities):
+    p = np.zeros((1, 80))
+    for element, value in probabilities.items():
+        p[0, ELEMENT_INDEX[element]] = value
+    return {ELEMENTS[i] for i in np.flatnonzero(decide(p, threshold, *window)[0])}
+
+
+def test_without_rivals_the_threshold_decides():
+    assert answer(O=0.9, Ti=0.51, Fe=0.49) == {"O", "Ti"}
+
+
+def test_an_edge_is_not_claimed_twice():
+    assert answer(N=0.8, Sc=0.6) == {"N"}
+    assert answer(N=0.6, Sc=0.8) == {"Sc"}
+    assert answer(Co=0.6, Ba=0.7) == {"Ba"}
+
+
+def test_another_edge_in_the_window_speaks_for_an_element():
+    """Ba M at 781 eV is where Co L is; Nb M and L tell it from its neighbours only when both are visible."""
+    assert answer(window=(75, 600), B=0.9, P=0.8) == {"B", "P"}
+    # Si L is alone at 99 eV, so Si K may stand beside the M edge of Sr at 1839/1940 eV
+    assert answer(window=(75, 2500), Si=0.9, Sr=0.8) == {"Si", "Sr"}
+
+
+def test_rivals_share_the_evidence_of_an_edge():
+    lanthanides = {"Ce": 0.35, "Pr": 0.30, "La": 0.1}
+    assert answer(window=(75, 380), **lanthanides) == {"Ce"}
+    # far away elements do not share an edge
+    assert answer(window=(75, 1000), O=0.35, Fe=0.30, Ti=0.1) == set()
+    # nobody stands out
+    assert answer(window=(75, 380), Ce=0.19, Pr=0.19, La=0.19, Nd=0.19) == set()
+
+
+def test_claims():
+    near = claims(380, 1000, 4.0)
+    n, sc, o = (ELEMENT_INDEX[e] for e in ("N", "Sc", "O"))
+    assert near[n, sc] and near[sc, n] and near[n, n]
+    assert not near[o, n]
+    assert not near[ELEMENT_INDEX["Sr"]].any()  # invisible here
+    # Y has its L edge in this window, which no neighbour explains within 4 eV of both edges
+    assert claims(75, 3000, 4.0)[ELEMENT_INDEX["Y"]].sum() == 1
+
+
+@pytest.mark.parametrize("window", [(75, 380), (380, 1000), (75, 3071), (1500, 1540)])
+def test_visible_elements_are_those_of_the_edge_table(window):
+    expected = [bool(visible_groups(element, *window)) for element in ELEMENTS]
+    np.testing.assert_array_equal(visible(*window), expected)
+
+
+def test_rivals_are_named_strongest_first():
+    p = np.zeros(80)
+    for element, value in {"Nd": 0.5, "Pr": 0.3, "Pm": 0.2, "Ce": 0.05, "O": 0.9}.items():
+        p[ELEMENT_INDEX[element]] = value
+    assert rivals_of(ELEMENT_INDEX["Nd"], p, 75, 380) == ["Pr", "Pm"]
