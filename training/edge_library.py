@@ -17,11 +17,13 @@ import h5py
 import numpy as np
 from scipy import constants
 from scipy.integrate import cumulative_trapezoid
+from scipy.interpolate import PchipInterpolator
 
 from hyperspy_eelsid.edges import EDGES, ENERGY_MAX_EV, Edge
 
 BEAM_ENERGIES_KEV = (60.0, 100.0, 200.0, 300.0)
 COLLECTION_ANGLES_MRAD = np.geomspace(0.7, 110.0, 14)
+TABLE_VERSION = 2  # of the cached table: to be raised when `tabulate` changes
 RYDBERG_EV = constants.value("Rydberg constant times hc in eV")
 BOHR_RADIUS_M = constants.value("Bohr radius")
 REST_ENERGY_EV = constants.value("electron mass energy equivalent in MeV") * 1e6
@@ -124,7 +126,8 @@ def tabulate(gosh: Path) -> np.ndarray:
                     gos, edge.onset_energy, beam_energy, COLLECTION_ANGLES_MRAD
                 )
                 for angle_row, value in zip(row, values, strict=True):
-                    angle_row[:end] = np.interp(at[:end], gos.free_energy, value)
+                    smooth = PchipInterpolator(np.log1p(gos.free_energy), value)
+                    angle_row[:end] = smooth(np.log1p(at[:end]))
     return table
 
 
@@ -140,7 +143,7 @@ def load(cache: Path | None = None) -> np.ndarray:
     )
     with as_file(files("hyperspy_eelsid") / "data/dhfs.gosh") as gosh:
         tag = hashlib.sha256(gosh.read_bytes()).hexdigest()[:12]
-        path = folder / f"cross_sections_{tag}.npy"
+        path = folder / f"cross_sections_{tag}_v{TABLE_VERSION}.npy"
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
             temporary = path.with_suffix(f".{os.getpid()}.npy")

@@ -1,0 +1,93 @@
+"""The pictures of simulated spectra in the documentation: ``python docs/figures.py``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from hyperspy_eelsid.edges import EDGES, ELEMENT_INDEX, ELEMENTS
+from training.dataset import make_simulator
+from training.measurement import power_law
+from training.simulation import Simulator, low_loss_transfer
+
+IMAGES = Path(__file__).parent / "images"
+
+
+def steps(simulator: Simulator) -> None:
+    """The steps of one spectrum of a titanate."""
+    query = np.array([ELEMENT_INDEX["Ti"]])
+    fractions = np.zeros((1, 80), np.float32)
+    for element, share in {"Ti": 0.2, "O": 0.6, "Ba": 0.2}.items():
+        fractions[0, ELEMENT_INDEX[element]] = share
+    block = None
+    seed = 0
+    while block is None or block.parameters["window_end"][0] < 900 or block.labels.sum() < 3:
+        seed += 1
+        block = simulator.simulate(np.random.default_rng(seed), query, fractions)
+    p = block.parameters
+    names = ("zero_loss_fwhm", "plasmon_energy", "plasmon_width", "thickness")
+    transfer = low_loss_transfer(*(p[n] for n in (*names, "detector_tail", "detector_tail_width")))
+    low_loss = np.fft.irfft(transfer[0])
+    start, end = p["window_start"][0], p["window_end"][0]
+    energy = np.arange(start, min(end, 1000) + 1)
+    background = power_law(p["background_exponent"], p["window_start"])[0]
+
+    figure, axes = plt.subplots(2, 2, figsize=(10, 6), layout="constrained")
+    axes[0, 0].plot(np.arange(-10, 80), np.roll(low_loss, 10)[:90], color="black")
+    axes[0, 0].set(title="Low loss", xlabel="Energy loss (eV)", yscale="log")
+    axes[0, 1].semilogy(energy, background[energy], color="black")
+    axes[0, 1].set(title="Background, a power law", xlabel="Energy loss (eV)")
+    table = simulator.table
+    for element in ("Ti", "O", "Ba"):
+        total = np.zeros(3072)
+        for number, edge in enumerate(EDGES):
+            if edge.element == element:
+                onset = round(edge.onset_energy)
+                total[onset:] += table[number, p["beam"][0], 8, : 3072 - onset]
+        axes[1, 0].plot(energy, total[energy], label=element)
+    axes[1, 0].set(title="Cross sections (barn/eV)", xlabel="Energy loss (eV)", yscale="log")
+    axes[1, 0].legend()
+    axes[1, 1].plot(energy, block.spectra[0, energy], color="black", lw=0.8)
+    axes[1, 1].set(title="Spectrum", xlabel="Energy loss (eV)", yscale="log")
+    figure.savefig(IMAGES / "simulation_steps.png", dpi=110)
+
+
+def page(simulator: Simulator) -> None:
+    """Random spectra with their labels."""
+    block = simulator.block((2026,), 80)
+    figure, axes = plt.subplots(5, 4, figsize=(13, 12), layout="constrained")
+    for row, panel in enumerate(axes.flat):
+        spectrum, p = block.spectra[row], block.parameters
+        window = slice(p["window_start"][row], p["window_end"][row] + 1)
+        counts = spectrum[window]
+        panel.semilogy(np.arange(3072)[window], np.where(counts > 1e-4, counts, np.nan), lw=0.8)
+        labels = [ELEMENTS[i] for i in np.flatnonzero(block.labels[row])]
+        panel.set_title(" ".join(labels) or "no edge")
+    for panel in axes[-1]:
+        panel.set_xlabel("Energy loss (eV)")
+    figure.savefig(IMAGES / "simulated_spectra.png", dpi=80)
+
+
+def abundances(simulator: Simulator) -> None:
+    """How often each element occurs."""
+    block = simulator.block((7,), 8000)
+    figure, axes = plt.subplots(figsize=(13, 3.6), layout="constrained")
+    place = np.arange(len(ELEMENTS))
+    axes.bar(
+        place, (block.fractions > 0).mean(axis=0) * 100, color="lightgray", label="in the sample"
+    )
+    axes.bar(place, block.labels.mean(axis=0) * 100, color="tab:blue", label="edge in the window")
+    axes.set_xticks(place, ELEMENTS, rotation=90, fontsize=8)
+    axes.set(ylabel="Share of spectra (%)", xlim=(-0.8, 79.8), yscale="log")
+    axes.legend()
+    figure.savefig(IMAGES / "abundances.png", dpi=90)
+
+
+if __name__ == "__main__":
+    IMAGES.mkdir(exist_ok=True)
+    pub, robust = make_simulator("pub"), make_simulator("robust")
+    steps(pub)
+    page(robust)
+    abundances(pub)
