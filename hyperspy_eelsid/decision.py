@@ -7,12 +7,17 @@ well calibrated. Two rules follow from where the edges of the elements lie.
 - *Shared evidence.* When rivals share the probability of an edge, so that none reaches the threshold alone, the
   strongest of them is found if the probability that any of them is there does.
 - *No double claim.* An element all of whose visible edges coincide with edges of a stronger element that is found
-  is not found, but named as its rival.
+  is not found, but named as its rival. In an image the same holds for an element whose pixels are explained by one
+  that is found in more of them.
+
+In an image pixels also speak for each other: a pixel with weak evidence counts only if neighbours share it, so that
+single noisy pixels do not add up to an element.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import convolve
 
 from hyperspy_eelsid.edges import ELEMENTS, edge_groups
 
@@ -22,6 +27,7 @@ RIVAL_DISTANCE_EV = 16.0
 SAME_ONSET_EV = 4.0
 MINIMUM_SHARE = 0.2
 NOTABLE_RIVAL = 0.1
+NEIGHBOURS = {1: 1, 2: 2, 3: 2}  # navigation dimension: neighbours that must share weak evidence
 
 _ONSETS = np.full((len(ELEMENTS), 2), np.nan)
 for _row, _element in zip(_ONSETS, ELEMENTS, strict=True):
@@ -83,6 +89,54 @@ def decide(probability: np.ndarray, threshold: float, start: float, end: float) 
         if rivals.any():
             stronger = found[:, rivals] & (probability[:, rivals] > probability[:, i : i + 1])
             kept[:, i] &= ~stronger.any(axis=1)
+    return kept
+
+
+def supported(found: np.ndarray, probability: np.ndarray, threshold: float) -> np.ndarray:
+    """Of the pixels in which elements are found, those with strong evidence or with neighbours that share it.
+
+    Evidence is strong halfway between the threshold and certainty.
+
+    Parameters
+    ----------
+    found : bool, shape (navigation shape of one to three dimensions, 80).
+    probability : Same shape; NaN counts as no evidence.
+    threshold : Probability from which an element is found.
+    """
+    dimension = found.ndim - 1
+    if dimension == 0:
+        return found
+    kernel = np.ones((3,) * dimension + (1,), int)
+    kernel[(1,) * dimension] = 0
+    neighbours = convolve(found.astype(int), kernel, mode="constant")
+    strong = np.nan_to_num(probability) > (1 + threshold) / 2
+    return found & (strong | (neighbours >= NEIGHBOURS[min(dimension, 3)]))
+
+
+def without_double_claims(
+    elements: list[int],
+    found: np.ndarray,
+    probability: np.ndarray,
+    threshold: float,
+    start: float,
+    end: float,
+) -> list[int]:
+    """Leave out elements of an image whose pixels another element explains, which is found in more pixels.
+
+    Parameters
+    ----------
+    elements : Indices of elements, those found in most pixels first.
+    found, probability : Shape (n_pixels, 80).
+    threshold : Probability from which an element is found.
+    start, end : Window in which edges can be seen [eV].
+    """
+    same = claims(start, end, SAME_ONSET_EV)
+    kept: list[int] = []
+    for i in elements:
+        claimants = [j for j in kept if same[i, j]]
+        there = probability[found[:, i]][:, claimants].mean(axis=0)
+        if not (there > threshold).any():
+            kept.append(i)
     return kept
 
 

@@ -135,10 +135,25 @@ class ElementIdentification:
 
     @property
     def elements(self) -> list[str]:
-        """Symbols of the elements that are found, strongest first: in most pixels, most probable."""
-        fraction, strength = self.fraction, self._strength
-        found = [e for e in ELEMENTS if fraction[e] > 0 and fraction[e] >= self.min_fraction]
-        return sorted(found, key=lambda e: (-fraction[e], -strength[ELEMENT_INDEX[e]]))
+        """Symbols of the elements that are found, strongest first: in most pixels, most probable.
+
+        An element of an image has to be found in at least `min_fraction` of the pixels, not counting lone pixels
+        with weak evidence, nor pixels that an element found in more of them explains as well.
+        """
+        fraction, strength = self._found.mean(axis=0), self._strength
+        found = np.zeros(self.probability.data.shape, bool)
+        found.reshape(-1, len(ELEMENTS))[self._valid] = self._found
+        counted = decision.supported(found, self.probability.data, self.threshold)
+        share = counted.reshape(-1, len(ELEMENTS))[self._valid].mean(axis=0)
+        reported = np.flatnonzero((share > 0) & (share >= self.min_fraction))
+        ordered = sorted(reported, key=lambda i: (-fraction[i], -strength[i]))
+        pixels = self._pixels[self._valid]
+        return [
+            ELEMENTS[i]
+            for i in decision.without_double_claims(
+                ordered, self._found, pixels, self.threshold, *self._window
+            )
+        ]
 
     @property
     def edges(self) -> dict[str, dict[str, float]]:

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from hyperspy_eelsid.decision import claims, decide, rivals_of, visible
+from hyperspy_eelsid.decision import (
+    claims,
+    decide,
+    rivals_of,
+    supported,
+    visible,
+    without_double_claims,
+)
 from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS, visible_groups
 
 
@@ -59,3 +66,33 @@ def test_rivals_are_named_strongest_first():
     for element, value in {"Nd": 0.5, "Pr": 0.3, "Pm": 0.2, "Ce": 0.05, "O": 0.9}.items():
         p[ELEMENT_INDEX[element]] = value
     assert rivals_of(ELEMENT_INDEX["Nd"], p, 75, 380) == ["Pr", "Pm"]
+
+
+def test_weak_pixels_need_neighbours():
+    found = np.zeros((8, 8, 80), bool)
+    found[0, 0, 0] = True  # alone
+    found[4, 2:6, 1] = True  # a line of one pixel's width
+    found[7, 7, 2] = True  # alone, but strong
+    probability = np.where(found, 0.6, 0.0)
+    probability[7, 7, 2] = 0.95
+    probability[2, 2] = np.nan
+    counted = supported(found, probability, 0.5)
+    assert counted[..., :3].sum(axis=(0, 1)).tolist() == [0, 2, 1]
+    line = supported(found[4], probability[4], 0.5)
+    assert line[:, 1].sum() == 4
+    single = found[0, 0]
+    assert supported(single, probability[0, 0], 0.5) is single
+
+
+def test_an_image_explains_an_edge_once():
+    """Co in some pixels of a Ba layer is Ba; Co where there is no Ba is Co."""
+    ba, co = ELEMENT_INDEX["Ba"], ELEMENT_INDEX["Co"]
+    probability = np.zeros((100, 80))
+    probability[:50, ba] = 0.7
+    probability[:20, co] = 0.75
+    for there, expected in ((0.55, [ba]), (0.1, [ba, co])):
+        probability[:20, ba] = there
+        found = decide(probability, 0.5, 380, 1000)
+        assert found[:20, co].all() and not found[:20, ba].any()
+        kept = without_double_claims([ba, co], found, probability, 0.5, 380, 1000)
+        assert kept == expected
