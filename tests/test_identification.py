@@ -154,7 +154,7 @@ def test_progress_bar(make_eels, capsys):
 def test_lone_pixels_with_weak_evidence_do_not_count(make_eels):
     """Noise lifts some pixels over the threshold at the Fe edge, here and there."""
     signal = make_eels((30, 30), energy=np.arange(400.0, 800.0))
-    signal.data += np.random.default_rng(0).normal(0, 80, signal.data.shape)
+    signal.data += np.random.default_rng(0).normal(0, 145, signal.data.shape)
     noisy = signal.identify_elements()
     assert 0.01 < noisy.fraction["Fe"] < 0.2
     assert noisy.elements == ["O", "Ti"]
