@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -38,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     import matplotlib
 
     matplotlib.use("agg")  # pictures are written, never shown
+    # exspy 0.3 still takes lazy classes from where HyperSpy 2.5 no longer wants them; no user can help it
+    warnings.filterwarnings("ignore", message="Importing `Lazy")
     return arguments.command(arguments)
 
 
