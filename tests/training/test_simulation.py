@@ -65,7 +65,8 @@ def test_published_labels_and_windows_are_exact(pub_simulator):
 def test_jump_ratio_is_obeyed(pub_simulator, monkeypatch):
     """Without fine structure, noise and broadening the reference edge stands on the background as drawn."""
     monkeypatch.setattr(
-        "training.simulation.record", lambda rng, recipe, edges, smooth, p: edges / smooth
+        "training.simulation.record",
+        lambda rng, recipe, edges, smooth, p: edges / np.maximum(smooth, 1e-30),
     )
     monkeypatch.setattr("training.simulation.low_loss_transfer", lambda *arguments: 1)
     monkeypatch.setattr("training.simulation.normalise", lambda spectra: spectra)
