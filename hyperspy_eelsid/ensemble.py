@@ -20,18 +20,21 @@ _logger = logging.getLogger(__name__)
 WEIGHTS = Path(__file__).parent / "weights"
 BATCH_SIZE = 128
 _GPU, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
+_WARNING, _FATAL = 2, 4  # severities of ONNX Runtime's log
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:
     """A session on the GPU when CUDA really loads, else on the CPU."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # a missing CUDA library is no news to somebody without a GPU
     if _GPU in onnxruntime.get_available_providers():
+        # the GPU build is also installed where there is no GPU, and says so aloud in every session
+        onnxruntime.set_default_logger_severity(_FATAL)
         try:
-            return onnxruntime.InferenceSession(path, options, providers=[_GPU, _CPU])
+            return onnxruntime.InferenceSession(path, providers=[_GPU, _CPU])
         except Exception as error:  # ONNX Runtime raises many kinds when CUDA is half installed
             _logger.info("CUDA cannot be used: %s", error)
-    return onnxruntime.InferenceSession(path, options, providers=[_CPU])
+        finally:
+            onnxruntime.set_default_logger_severity(_WARNING)
+    return onnxruntime.InferenceSession(path, providers=[_CPU])
 
 
 class Ensemble:
