@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 import logging
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,20 +22,25 @@ _logger = logging.getLogger(__name__)
 WEIGHTS = Path(__file__).parent / "weights"
 BATCH_SIZE = 128
 _GPU, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
-_WARNING, _FATAL = 2, 4  # severities of ONNX Runtime's log
+
+
+def _has_cuda_driver() -> bool:
+    """Whether there is an NVIDIA driver; ONNX Runtime complains aloud when it looks for CUDA in vain."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:
     """A session on the GPU when CUDA really loads, else on the CPU."""
-    if _GPU in onnxruntime.get_available_providers():
-        # the GPU build is also installed where there is no GPU, and says so aloud in every session
-        onnxruntime.set_default_logger_severity(_FATAL)
+    if _GPU in onnxruntime.get_available_providers() and _has_cuda_driver():
         try:
+            onnxruntime.preload_dlls()  # those of the extra `gpu`
             return onnxruntime.InferenceSession(path, providers=[_GPU, _CPU])
         except Exception as error:  # ONNX Runtime raises many kinds when CUDA is half installed
             _logger.info("CUDA cannot be used: %s", error)
-        finally:
-            onnxruntime.set_default_logger_severity(_WARNING)
     return onnxruntime.InferenceSession(path, providers=[_CPU])
 
 
