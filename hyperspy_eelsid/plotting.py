@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from hyperspy_eelsid.identification import ElementIdentification
 
 COLOUR_MAP = "viridis"
+MAPS_PER_ROW = 4
+MAP_WIDTH_IN = 2.2
 _LANTHANIDES_FROM, _LANTHANIDES_TO = 57, 71
 _ROW_ENDS = (2, 10, 18, 36, 54, 86)  # noble gases
 
@@ -120,13 +122,20 @@ def plot_maps(found: ElementIdentification, **kwargs: Any) -> list[Axes] | Axes:
     maps = [found.probability[element] for element in found.elements]
     if dimension == 1:
         return hs.plot.plot_spectra(maps, legend=found.elements)
+    columns = min(len(maps) + 1, MAPS_PER_ROW)
+    rows = -(-(len(maps) + 1) // MAPS_PER_ROW)
+    height, width = found.intensity.data.shape
+    panel_height = min(max(MAP_WIDTH_IN * height / width, 1), 2 * MAP_WIDTH_IN) + 0.5
     options = {
         "cmap": ["gray"] + [COLOUR_MAP] * len(maps),
         "vmin": [None] + [0] * len(maps),
         "vmax": [None] + [1] * len(maps),
-        "label": ["Sum", *found.elements],
-        "suptitle": "Probability",
+        "label": ["Sum (counts)", *found.elements],
+        "suptitle": False,
         "axes_decor": "off",
-        "per_row": 4,
+        "per_row": columns,
+        "tight_layout": True,
     }
+    if "fig" not in kwargs and "ax" not in kwargs:
+        options["fig"] = plt.figure(figsize=(1.4 * MAP_WIDTH_IN * columns, rows * panel_height))
     return hs.plot.plot_images([found.intensity, *maps], **options | kwargs)

@@ -81,7 +81,8 @@ def to_network_input(spectra: np.ndarray, energy: np.ndarray) -> np.ndarray:
     """Bring spectra to the network input.
 
     Channels narrower than 1 eV are averaged in groups of about 1 eV; then a cubic spline brings the
-    spectra to whole eV.
+    spectra to whole eV. Channels of exactly zero at either end of a spectrum, which the detector did
+    not record, are no part of its window.
 
     Parameters
     ----------
@@ -96,6 +97,11 @@ def to_network_input(spectra: np.ndarray, energy: np.ndarray) -> np.ndarray:
     order = order[(energy[order] >= ENERGY_MIN_EV) & (energy[order] <= ENERGY_MAX_EV)]
     energy = np.asarray(energy, np.float64)[order]
     spectra = np.asarray(spectra)[..., order].astype(np.float64)
+    first, last = _recorded(spectra)
+    start, end = energy[first], energy[last]
+    # continued over the ends, so that the spline does not ring at a step which is none of the spectrum
+    index = np.clip(np.arange(len(energy)), first, last)
+    spectra = np.take_along_axis(spectra, index, axis=-1)
     dispersion = np.diff(energy)
     if np.ptp(dispersion) > 1e-3 * dispersion.mean():
         uniform = np.linspace(energy[0], energy[-1], len(energy))
@@ -103,15 +109,24 @@ def to_network_input(spectra: np.ndarray, energy: np.ndarray) -> np.ndarray:
         energy = uniform
     group = min(max(round(1 / dispersion.mean()), 1), len(energy) // MINIMUM_CHANNELS)
     whole = len(energy) // group * group
+    half = (group - 1) / 2 * dispersion.mean()
     energy = energy[:whole].reshape(-1, group).mean(axis=1)
     spectra = spectra[..., :whole].reshape(*spectra.shape[:-1], len(energy), group).mean(axis=-1)
     channels = np.arange(int(np.ceil(energy[0] - 1e-6)), int(energy[-1] + 1e-6) + 1)
+    if len(channels) != len(energy) or not np.allclose(channels, energy, atol=1e-6):
+        spectra = CubicSpline(energy, spectra, axis=-1)(channels)
+    spectra[(channels < start + half - 1e-6) | (channels > end - half + 1e-6)] = 0
     result = np.zeros((*spectra.shape[:-1], N_CHANNELS), np.float32)
-    if len(channels) == len(energy) and np.allclose(channels, energy, atol=1e-6):
-        result[..., channels] = normalise(spectra)
-    else:
-        result[..., channels] = normalise(CubicSpline(energy, spectra, axis=-1)(channels))
+    result[..., channels] = normalise(spectra)
     return result
+
+
+def _recorded(spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and last channel that is not zero, shape (..., 1) each; all channels of an empty spectrum."""
+    counted = spectra != 0
+    first = counted.argmax(axis=-1, keepdims=True)
+    last = counted.shape[-1] - 1 - counted[..., ::-1].argmax(axis=-1, keepdims=True)
+    return first, last
 
 
 def _interpolate(x: np.ndarray, energy: np.ndarray, spectra: np.ndarray) -> np.ndarray:

@@ -43,7 +43,7 @@ def test_plot_marks_the_edges_found(make_eels, shape):
 def test_maps_show_the_summed_image_and_the_elements(make_eels):
     found = make_eels((4, 6)).identify_elements()
     axes = found.plot_maps()
-    assert [a.get_title() for a in axes] == ["Sum", "O", "Ti"]
+    assert [a.get_title() for a in axes] == ["Sum (counts)", "O", "Ti"]
     np.testing.assert_array_equal(axes[2].images[0].get_array(), found.probability["Ti"].data)
 
 
