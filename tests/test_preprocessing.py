@@ -100,3 +100,21 @@ def test_missing_units_are_told(caplog):
 def test_unusable_axes(options, message):
     with pytest.raises(EnergyAxisError, match=message):
         energy_axis(signal(**options))
+
+
+@pytest.mark.parametrize("dispersion", [0.25, 0.5, 0.7, 1.0, 2.0])
+def test_channels_that_were_not_recorded_are_no_part_of_the_window(dispersion):
+    energy = 400 + dispersion * np.arange(400)
+    lead, trail = 12, 40  # whole groups of channels
+    padded = np.pad(spectrum(energy), (lead, trail))
+    longer = 400 + dispersion * np.arange(-lead, 400 + trail)
+    one_dead = np.stack([padded, np.ones(len(longer))])
+    expected = to_network_input(spectrum(energy), energy)
+    np.testing.assert_allclose(to_network_input(one_dead, longer)[0], expected, atol=2e-3)
+    assert not to_network_input(padded, longer)[:400].any()
+
+
+def test_empty_spectra_stay_empty():
+    energy = np.arange(400.0, 700.0, 0.3)
+    assert not to_network_input(np.zeros((2, len(energy))), energy).any()
+    assert to_network_input(np.zeros((0, len(energy))), energy).shape == (0, 3072)
