@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("evaluate", help="score the shipped ensemble on measured spectra")
     command.add_argument("catalog", type=Path, help="JSON catalog of labelled spectra")
+    command.add_argument("--record", action="store_true", help="write the scores into the card")
     return parser
 
 
@@ -125,7 +126,7 @@ def main(arguments: list[str] | None = None) -> None:
     elif options.command == "evaluate":
         from training.release import score_measured
 
-        score_measured(options.catalog)
+        score_measured(options.catalog, options.record)
 
 
 if __name__ == "__main__":

@@ -92,6 +92,11 @@ def write_card(
         "scores": scores,
         "licence": "GPL-3.0-or-later",
     }
+    return save_card(folder, card)
+
+
+def save_card(folder: Path, card: dict[str, object]) -> Path:
+    """Write ``card.json``."""
     path = folder / "card.json"
     path.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     return path

@@ -12,7 +12,7 @@ from hyperspy_eelsid import ensemble
 from hyperspy_eelsid.identification import identify_elements
 from training import evaluate, metrics
 from training.dataset import make_simulator
-from training.export import export_member, write_card
+from training.export import export_member, save_card, write_card
 from training.networks import build
 
 _logger = logging.getLogger(__name__)
@@ -69,20 +69,36 @@ def release(runs: list[Path], out: Path, name: str, spectra: int, seed: int) -> 
     _logger.info("threshold %.2f, %s", threshold, scores)
 
 
-def score_measured(catalog: Path) -> None:
-    """Print the scores of the shipped ensemble on measured spectra at a range of thresholds."""
+def score_measured(catalog: Path, record: bool = False) -> None:
+    """Print the scores of the shipped ensemble on measured spectra at a range of thresholds.
+
+    Parameters
+    ----------
+    catalog : JSON list of labelled spectra, as in :func:`training.evaluate.measured`.
+    record : Write the scores at the ensemble's own threshold into its card.
+    """
     results = []
     entries, _ = evaluate.measured(
         catalog, lambda signal: results.append(identify_elements(signal)) or []
     )
-    _logger.info("the threshold of the ensemble is %.2f", ensemble.load().threshold)
-    for threshold in evaluate.THRESHOLDS:
+    networks = ensemble.load()
+
+    def figures(threshold: float) -> dict[str, dict[str, float]]:
         found = [set(result.with_threshold(threshold).elements) for result in results]
-        pairs = list(zip(entries, found, strict=True))
-        every = evaluate.measured_scores(entries, found)
-        without_n = [pair for pair in pairs if not pair[0]["has_N_edge"]]
-        some = evaluate.measured_scores(*map(list, zip(*without_n, strict=True)))
-        _logger.info("%.2f  all %s  without N edges %s", threshold, _line(every), _line(some))
+        chosen = [i for i, entry in enumerate(entries) if not entry["has_N_edge"]]
+        some = [entries[i] for i in chosen], [found[i] for i in chosen]
+        return {
+            "measured": evaluate.measured_scores(entries, found),
+            "measured without N edges": evaluate.measured_scores(*some),
+        }
+
+    _logger.info("the threshold of the ensemble is %.2f", networks.threshold)
+    for threshold in evaluate.THRESHOLDS:
+        for name, scores in figures(threshold).items():
+            _logger.info("%.2f  %-26s %s", threshold, name, _line(scores))
+    if record:
+        card = networks.card | {"scores": networks.card["scores"] | figures(networks.threshold)}
+        save_card(ensemble.WEIGHTS, card)
 
 
 def _line(scores: dict[str, float]) -> str:
