@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--workers", type=int, default=1, help="processes that simulate")
     command.add_argument("--formulas", type=Path, help="text file of formulas to draw from")
     command.add_argument("--run", help="name of the run's folder in training/runs")
+    command.add_argument("--start", help="finished run whose weights this one begins with")
 
     command = commands.add_parser("export", help="write ONNX files and card.json of trained runs")
     command.add_argument("runs", nargs="+", help="names of run folders")
@@ -112,6 +113,7 @@ def main(arguments: list[str] | None = None) -> None:
             seed=options.seed,
             workers=options.workers,
             formulas=options.formulas,
+            start=RUNS / options.start if options.start else None,
         )
     elif options.command == "export":
         from training.release import release

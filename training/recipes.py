@@ -11,15 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 EFFECTS = (
-    "mixtures",  # two phases, minor amounts, carbon films
+    "mixtures",  # two phases, minor amounts, carbon and silicon nitride films
     "windows",  # windows that cut edges off, often starting at the low-energy limit
-    "empty",  # spectra without any edge
+    "empty",  # spectra without any edge, half of them very noisy
     "counts",  # from very noisy to summed, nearly noise-free
-    "backgrounds",  # two power laws, offsets, tails of edges below the window, subtracted backgrounds
+    "backgrounds",  # two power laws, offsets, flat and rising, undulating, subtracted, tails of edges below the window
     "calibration",  # offset and dispersion errors of the energy axis
-    "dispersion",  # channels of 0.67 to 4 eV resampled to 1 eV
+    "dispersion",  # channels of 0.1 to 4 eV resampled to 1 eV
     "white lines",  # sharp L2,3 and M4,5 lines, N4,5 giant resonances
-    "detector",  # tails of the point spread function, gain noise, fixed pattern, spikes, gain steps
+    "detector",  # tails of the point spread function, gain and readout noise, fixed pattern, spikes, gain steps
     "denoised",  # noise correlated between neighbouring channels
     "visibility",  # an edge below the noise is not labelled
 )
@@ -81,6 +81,6 @@ ROBUST = Recipe(
     thickness=(0.05, 2),
     jump_ratio=(0.04, 8),
     background_exponent=(1.5, 5),
-    counts_decades=(2, 9),
+    counts_decades=(1, 9),
 )
 RECIPES = {recipe.name: recipe for recipe in (PUB, ROBUST)}

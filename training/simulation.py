@@ -32,9 +32,10 @@ from training.fine_structure import (
     random_profile,
     white_line,
 )
-from training.measurement import background, degrade, draw_background, record
+from training.measurement import background, degrade, draw_background, draw_detector, record
 from training.recipes import Recipe
 
+FILMS = (({"C": 1.0}, 0.25), ({"O": 1.0}, 0.15), ({"Si": 3 / 7, "N": 4 / 7}, 0.06))
 N_PADDED = 4096
 N_SIMULATED = 3264  # beyond the last channel, so that it is broadened from both sides
 MARGIN_BEFORE_EV, MARGIN_AFTER_EV = 10, 25
@@ -220,15 +221,20 @@ def _sum_edges(
                 if has_line and lines[e] != NO_LINE:
                     strength = line_height
                     if lines[e] == GIANT_RESONANCE:
-                        place = 6 * line_position - 2 + 8 * rng.random()
-                        white_line(line, place, 3.5 * line_fwhm, asymmetry)
+                        # with few holes in the 4f shell sharp lines at the onset remain of the resonance
+                        if rng.random() < 0.7:
+                            place = 6 * line_position - 2 + 8 * rng.random()
+                            white_line(line, place, 3.5 * line_fwhm, asymmetry)
+                        else:
+                            white_line(line, 3 * line_position, line_fwhm, asymmetry)
                     else:
                         white_line(line, line_position, line_fwhm, asymmetry)
                     if lines[e] == NEAR_EDGE_PEAK:
-                        strength = 0.3 * max(line_height - 1.2, 0)
-                        if rng.random() < 0.5:
-                            place = line_position + 4 + 8 * rng.random()
-                            white_line(second, place, 1.5 * line_fwhm, asymmetry)
+                        # a pi* line, up to six times the step as in N2, and the broader sigma* above it
+                        strength = 0.5 * max(line_height - 1.2, 0)
+                        if rng.random() < 0.6:
+                            place = line_position + 4 + 10 * rng.random()
+                            white_line(second, place, 2 + 8 * rng.random(), asymmetry)
                             line += (0.3 + 1.2 * rng.random()) * second
                     m = min(n, len(line))
                     edge[:m] += strength * height * line[:m]
@@ -368,8 +374,7 @@ class Simulator:
         smooth = background(recipe, p)
         at_onset = smooth[np.arange(n), np.maximum(onset, 0)]
         scale = np.where(onset >= 0, p["jump_ratio"] * at_onset / np.maximum(height, 1e-30), 0)
-        if "empty" in recipe.effects:
-            scale[rng.random(n) < 0.05] = 0
+        scale[p["empty"]] = 0
         edges *= scale[:, None].astype(np.float32)
         signal *= scale[:, None, None].astype(np.float32)
         visible = self._visible(fractions, p, signal, smooth + edges) & (scale > 0)[:, None, None]
@@ -386,17 +391,18 @@ class Simulator:
         )
 
     def _mix(self, rng: np.random.Generator, fractions: np.ndarray) -> np.ndarray:
-        """Two phases, minor amounts, and carbon or oxygen from films and surfaces."""
+        """Two phases, minor amounts, and films, oxidised surfaces and membranes."""
         n = len(fractions)
         other = fractions[rng.permutation(n)]
         share = np.where(rng.random(n) < 0.25, rng.random(n) * 0.6, 0)[:, None]
         mixed = (1 - share) * fractions + share * other
         spread = np.where(rng.random(n) < 0.3, 1.0, 0)[:, None]
         mixed = mixed * np.exp(spread * rng.standard_normal(mixed.shape))
-        for element, probability in (("C", 0.25), ("O", 0.15)):
+        for formula, probability in FILMS:
             film = np.where(rng.random(n) < probability, rng.random(n) * 0.7, 0)
             mixed *= (1 - film)[:, None]
-            mixed[:, ELEMENT_INDEX[element]] += film
+            for element, share in formula.items():
+                mixed[:, ELEMENT_INDEX[element]] += film * share
         return (mixed / mixed.sum(axis=1, keepdims=True)).astype(np.float32)
 
     def _draw_parameters(
@@ -429,28 +435,33 @@ class Simulator:
             ),
             "dispersion_error": np.zeros(n),
             "dispersion": np.ones(n),
-            "detector_tail": np.zeros(n),
-            "detector_tail_width": np.ones(n),
+            **dict.fromkeys(("detector_tail", "detector_tail_width"), np.zeros(n)),
+            **dict.fromkeys(("gain_noise", "fixed_pattern", "readout_noise"), np.zeros(n)),
+            "pattern_length": np.ones(n),
+            "empty": np.zeros(n, bool),
         }
-        p |= draw_background(rng, recipe, n)
         p["window_start"], p["window_end"] = self._draw_window(rng, query)
         effects = recipe.effects
         if "counts" in effects:
             p["counts"] = 10 ** uniform(decades)
             p["jump_ratio"] = np.exp(uniform(tuple(np.log(recipe.jump_ratio))))
+        if "empty" in effects:
+            p["empty"] = rng.random(n) < 0.07
+            noisy = p["empty"] & (rng.random(n) < 0.5)
+            p["counts"] = np.where(noisy, 10 ** rng.uniform(0, 3, n), p["counts"])
+        p |= draw_background(rng, recipe, p["empty"])
         if "calibration" in effects:
-            wide = rng.random(n) < 0.35
-            p["energy_offset"] = np.where(wide, rng.integers(-15, 16, n), p["energy_offset"])
+            wide = rng.random(n) < 0.4
+            p["energy_offset"] = np.where(wide, rng.integers(-20, 21, n), p["energy_offset"])
             error = np.clip(rng.normal(0, 0.004, n), -0.02, 0.02)
             p["dispersion_error"] = np.where(rng.random(n) < 0.5, error, 0)
         if "dispersion" in effects:
             kind = rng.random(n)
             p["dispersion"] = np.where(
-                kind < 0.55, 1, np.exp(rng.uniform(np.log(0.67), np.log(4), n))
+                kind < 0.55, 1, np.exp(rng.uniform(np.log(0.1), np.log(4), n))
             )
         if "detector" in effects:
-            p["detector_tail"] = np.where(rng.random(n) < 0.5, rng.random(n) * 0.3, 0)
-            p["detector_tail_width"] = rng.uniform(5, 40, n)
+            p |= draw_detector(rng, n)
         return p
 
     def _draw_window(
@@ -493,8 +504,8 @@ class Simulator:
     ) -> np.ndarray:
         """Which major groups of the elements of the sample are in the window, bool, shape (n, 80, 2).
 
-        With the effect ``visibility`` the edges also have to stand out: 4 standard deviations of the counting noise
-        and 0.7 % of the counts in the 50 eV after the onset.
+        With the effect ``visibility`` the edges also have to stand out: 4 standard deviations of the counting and
+        readout noise, 0.7 % of the counts in the 50 eV after the onset, and twice the fixed pattern.
         """
         start, end = p["window_start"][:, None, None], p["window_end"][:, None, None]
         inside = (start <= GROUP_LOW) & (end >= GROUP_LOW) & (fractions > 0)[:, :, None]
@@ -507,6 +518,9 @@ class Simulator:
             rows = np.arange(len(total))[:, None, None]
             under = np.maximum(total[rows, last] - total[rows, first], 1e-30)
             counts = p["counts"][:, None, None]
-            noise = np.sqrt(under * counts)
-            inside = (signal * counts > 4 * noise) & (signal > 0.007 * under) & np.isfinite(shifted)
+            readout = p["readout_noise"][:, None, None] * counts
+            noise = np.sqrt(under * counts + (last - first) * readout**2)
+            pattern = p["fixed_pattern"] * np.minimum(np.sqrt(p["pattern_length"] / 20), 1)
+            share = np.maximum(2 * pattern, 0.007)[:, None, None]
+            inside = (signal * counts > 4 * noise) & (signal > share * under) & np.isfinite(shifted)
         return inside

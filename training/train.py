@@ -96,6 +96,7 @@ def train(
     workers: int = 1,
     validate_every: int = 4,
     formulas: Path | None = None,
+    start: Path | None = None,
 ) -> keras.Model:
     """Train a network and keep its checkpoints, its log and its final weights in `folder`.
 
@@ -112,6 +113,7 @@ def train(
     workers : Processes that simulate.
     validate_every : Epochs between two validations.
     formulas : Text file of chemical formulas, as in :func:`training.dataset.make_simulator`.
+    start : Folder of a finished run of the same network whose weights this one begins with.
 
     Returns
     -------
@@ -130,6 +132,8 @@ def train(
     model = build(name, size)
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=1e-4, global_clipnorm=1.0)
     model.compile(optimizer, "binary_crossentropy")
+    if start is not None:
+        model.load_weights(start / "final.weights.h5")
     done = _resume(folder, model)
     _logger.info(
         "%s: %d parameters, %d of %d epochs done", name, model.count_params(), done, epochs

@@ -3,7 +3,6 @@ import pytest
 from scipy.stats import kstest, uniform
 
 from hyperspy_eelsid.edges import ELEMENTS, ENERGY_MAX_EV, ENERGY_MIN_EV
-from training.measurement import count
 from training.recipes import ROBUST
 from training.simulation import (
     GROUP_HIGH,
@@ -101,13 +100,6 @@ def test_low_loss_conserves_intensity_and_is_causal():
     assert np.argmax(blurred[508:530]) + 8 == pytest.approx(15, abs=1)
 
 
-@pytest.mark.parametrize("counts", [0, 0.5, 30, 5e3, 5e4, 1e8])
-def test_noise_has_the_mean_and_the_variance_of_poisson(counts):
-    drawn = count(np.random.default_rng(0), np.full(200_000, counts, np.float32))
-    assert drawn.mean() == pytest.approx(counts, rel=0.01)
-    assert drawn.var() == pytest.approx(counts, rel=0.02)
-
-
 def test_parameters_are_distributed_as_published(pub_simulator):
     p = pub_simulator.block((8,), 4000).parameters
     ranges = {
@@ -150,6 +142,28 @@ def test_effects_can_be_switched_off(saw_tooth_table, pub_simulator):
     assert np.abs(p["energy_offset"]).max() <= 5
     with pytest.raises(ValueError, match="Unknown effects"):
         recipe.without("dispersion")
+
+
+def test_edges_below_readout_noise_or_pattern_are_not_labelled(saw_tooth_table, pub_simulator):
+    simulator = Simulator(ROBUST, pub_simulator.compositions, saw_tooth_table)
+    p = simulator.block((6,), 320).parameters
+    fractions = np.zeros((320, 80))
+    fractions[:, ELEMENTS.index("O")] = 1
+    p |= {"window_start": np.full(320, 400), "window_end": np.full(320, 700)}
+    p |= {"energy_offset": np.zeros(320), "counts": np.full(320, 1e6)}
+    p |= dict.fromkeys(("readout_noise", "fixed_pattern"), np.zeros(320))
+    signal = np.zeros((320, 80, 2))
+    signal[:, ELEMENTS.index("O"), 0] = 0.02 * 50  # 2 % of the counts after the onset
+    expected = np.ones((320, 3072), np.float32)
+
+    def seen(**changed):
+        values = {name: np.full(320, value) for name, value in changed.items()}
+        return simulator._visible(fractions, p | values, signal, expected).any(axis=(1, 2)).mean()
+
+    assert seen() == 1
+    assert seen(readout_noise=0.1) == 0
+    assert seen(fixed_pattern=0.02, pattern_length=30.0) == 0
+    assert seen(counts=1e2) == 0
 
 
 def test_empty_spectra_have_no_label(saw_tooth_table, pub_simulator):
