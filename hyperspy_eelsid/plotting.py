@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS
-from hyperspy_eelsid.preprocessing import energy_axis, measured_window
+from hyperspy_eelsid.edges import ELEMENT_INDEX
+from hyperspy_eelsid.preprocessing import measured_window
 
 if TYPE_CHECKING:
     from hyperspy_eelsid.identification import ElementIdentification
@@ -45,7 +45,7 @@ def plot_identification(found: ElementIdentification) -> Figure:
 
 
 def _draw_spectrum(axes: Axes, found: ElementIdentification) -> None:
-    energy = energy_axis(found.spectrum)
+    energy = found.energy
     start, end = measured_window(energy)
     inside = (energy >= start) & (energy <= end)
     counts = np.where(found.spectrum.data > 0, found.spectrum.data, np.nan)[inside]
@@ -76,10 +76,10 @@ def _draw_spectrum(axes: Axes, found: ElementIdentification) -> None:
 
 def _draw_periodic_table(axes: Axes, found: ElementIdentification) -> None:
     """Shade every element by its probability where it is found, or by its mean probability."""
-    strength = found._strength
+    strength = found.strength
     colours = plt.get_cmap(COLOUR_MAP)
     chosen = set(found.elements)
-    for element, value in zip(ELEMENTS, strength, strict=True):
+    for element, value in strength.items():
         row, column = periodic_place(ELEMENT_INDEX[element] + 4)
         shade = colours(float(value))
         axes.add_patch(
@@ -121,7 +121,9 @@ def plot_maps(found: ElementIdentification, **kwargs: Any) -> list[Axes] | Axes:
         raise ValueError("No element was found; with_threshold() with a lower threshold may help.")
     maps = [found.probability[element] for element in found.elements]
     if dimension == 1:
-        return hs.plot.plot_spectra(maps, legend=found.elements)
+        axes = hs.plot.plot_spectra(maps, legend=found.elements, **kwargs)
+        axes.set(ylabel="Probability", ylim=(-0.02, 1.05))
+        return axes
     columns = min(len(maps) + 1, MAPS_PER_ROW)
     rows = -(-(len(maps) + 1) // MAPS_PER_ROW)
     height, width = found.intensity.data.shape

@@ -3,7 +3,13 @@ import numpy as np
 import pytest
 
 from hyperspy_eelsid.edges import ELEMENT_INDEX
-from hyperspy_eelsid.exceptions import EnergyAxisError, InvalidSpectraError, UnknownElementError
+from hyperspy_eelsid.exceptions import (
+    EnergyAxisError,
+    InvalidSpectraError,
+    SignalTypeError,
+    UnknownElementError,
+)
+from hyperspy_eelsid.identification import identify_elements
 
 SHAPES = [(), (6,), (4, 6), (2, 3, 6)]
 
@@ -146,9 +152,9 @@ def test_maps_have_the_axes_of_the_image(make_eels, tmp_path):
 
 def test_progress_bar(make_eels, capsys):
     make_eels((30, 30)).identify_elements(show_progressbar=True)
-    assert "900" in capsys.readouterr().err
+    assert "100%" in capsys.readouterr().out
     make_eels((30, 30)).identify_elements()
-    assert not capsys.readouterr().err
+    assert not capsys.readouterr().out
 
 
 def test_lone_pixels_with_weak_evidence_do_not_count(make_eels):
@@ -158,3 +164,49 @@ def test_lone_pixels_with_weak_evidence_do_not_count(make_eels):
     noisy = signal.identify_elements()
     assert 0.01 < noisy.fraction["Fe"] < 0.2
     assert noisy.elements == ["O", "Ti"]
+
+
+def test_lazy_data_are_read_once(make_eels):
+    eager = make_eels((6, 6))
+    reads = []
+
+    def read(block):
+        reads.append(block.shape)
+        return block
+
+    signal = eager.as_lazy()
+    data = signal.data.rechunk((3, 3, -1))
+    signal.data = data.map_blocks(read, dtype=data.dtype, meta=data._meta)
+    found = signal.identify_elements()
+    assert reads == [(3, 3, 300)] * 4
+    expected = eager.identify_elements()
+    np.testing.assert_allclose(found.spectrum.data, expected.spectrum.data)
+    np.testing.assert_allclose(found.intensity.data, eager.data.sum(axis=-1))
+    for signal in (found.probability, found.spectrum, found.intensity):
+        assert not signal._lazy
+
+
+def test_missing_units_are_told_once(make_eels, caplog):
+    signal = make_eels((2, 2))
+    signal.axes_manager[-1].units = ""
+    found = signal.identify_elements()
+    assert "O" in repr(found) and found.plot()
+    assert caplog.text.count("no units") == 1
+
+
+@pytest.mark.parametrize("signal_type", ["", "EDS_TEM"])
+def test_other_signals_are_refused(make_eels, signal_type):
+    signal = make_eels((2, 2))
+    signal.set_signal_type(signal_type)
+    with pytest.raises(SignalTypeError, match=r"set_signal_type\('EELS'\)"):
+        identify_elements(signal)
+
+
+def test_group_averages_without_counts_are_no_spectra(make_eels):
+    """A single positive channel among negative ones leaves nothing to normalise by."""
+    signal = make_eels((2,), energy=np.arange(400.0, 700.0, 0.1))
+    signal.data[0] = -100
+    signal.data[0, 1000] = 1
+    found = signal.identify_elements()
+    assert np.isnan(found.probability.data[0]).all()
+    assert np.isfinite(found.probability.data[1]).all()

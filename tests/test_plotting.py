@@ -49,7 +49,7 @@ def test_maps_show_the_summed_image_and_the_elements(make_eels):
 
 def test_profiles_of_a_line_scan(make_eels):
     axes = make_eels((6,)).identify_elements().plot_maps()
-    assert len(axes.lines) == 2
+    assert len(axes.lines) == 2 and axes.get_ylabel() == "Probability"
 
 
 def test_there_are_no_maps_of_nothing(make_eels):
@@ -57,3 +57,15 @@ def test_there_are_no_maps_of_nothing(make_eels):
         make_eels().identify_elements().plot_maps()
     with pytest.raises(ValueError, match="No element was found"):
         make_eels((4, 6)).identify_elements(threshold=1.0).plot_maps()
+
+
+def test_noise_in_single_pixels_does_not_shade_an_element(make_eels):
+    """An element that is not reported is as dark as its mean, however sure its few pixels are."""
+    signal = make_eels((20, 10), energy=np.arange(400.0, 800.0))
+    signal.data[0, 0] = make_eels(energy=np.arange(400.0, 800.0)).data
+    signal.data[1:, :5] = signal.data[-1, -1]
+    signal.data[0, 1:5] = signal.data[-1, -1]
+    found = signal.identify_elements()
+    assert found.elements == ["O"]
+    assert found.fraction["Ti"] == 1 / 200
+    assert found.strength["Ti"] < 0.2 < found.probability.data[0, 0, ELEMENTS.index("Ti")]
