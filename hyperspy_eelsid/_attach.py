@@ -6,14 +6,19 @@ first. They import what they need when they are called, so that importing HyperS
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from wrapt import when_imported
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
     from exspy.models import EELSModel
     from exspy.signals import EELSSpectrum
+    from hyperspy.signals import BaseSignal
 
     from hyperspy_eelsid.identification import ElementIdentification
 
@@ -38,19 +43,36 @@ def identify_elements(
     self: EELSSpectrum,
     threshold: float | None = None,
     min_fraction: float = 0.01,
+    elements: Iterable[str] | None = None,
+    exclude: Iterable[str] | None = None,
+    model: str | Path | None = None,
+    device: str = "auto",
+    batch_size: int | None = None,
+    navigation_mask: BaseSignal | np.ndarray | None = None,
+    add_elements: bool = False,
     show_progressbar: bool | None = None,
 ) -> ElementIdentification:
     """Find the elements whose core-loss edges are in the spectrum, in every pixel.
 
     The spectra are brought to a 1 eV axis, of which the part between 75 and 3071 eV is used, and an
     ensemble of neural networks gives the probability of 80 elements (Be to Bi). The signal itself
-    is not changed.
+    is not changed. For a lazy signal nothing is computed before the result is asked for something.
 
     Parameters
     ----------
     threshold : Probability from which an element counts as found in a pixel, between 0 and 1. By
         default the one that belongs to the networks.
     min_fraction : Smallest share of the pixels in which an element must be found to be reported.
+    elements : Symbols of the only elements that can be there, when that is known. An edge that another
+        element claims as well then belongs to one of these.
+    exclude : Symbols of elements that cannot be there.
+    model : Name of an installed ensemble, see ``eelsid models``; or path of a folder with a
+        ``card.json``, or of an ONNX file that stands beside one. By default the ensemble that is shipped.
+    device : ``"cpu"``, ``"cuda"``, or ``"auto"``: the GPU when there is one.
+    batch_size : Number of spectra that a network sees at once; None is the fastest on the CPU.
+    navigation_mask : True for pixels that are left out, boolean, navigation shape.
+    add_elements : Declare the elements that are found on the signal, so that
+        ``s.plot(plot_edges=True)`` shows their edges.
     show_progressbar : Show a progress bar; None takes HyperSpy's preference.
 
     Returns
@@ -64,8 +86,14 @@ def identify_elements(
         If the energy axis is not one of energies, or its window holds nothing to identify.
     hyperspy_eelsid.exceptions.InvalidSpectraError
         If there is no pixel with positive, finite counts.
+    hyperspy_eelsid.exceptions.UnknownElementError
+        If a symbol is not one of the 80 elements, or no element is left.
     hyperspy_eelsid.exceptions.WeightsError
         If the networks are missing or altered.
+    hyperspy_eelsid.exceptions.DeviceError
+        If the networks cannot run on the GPU that was asked for.
+    ValueError
+        If another argument is out of its range, or the mask has another shape.
 
     Examples
     --------
@@ -76,7 +104,19 @@ def identify_elements(
     """
     from hyperspy_eelsid.identification import identify_elements
 
-    return identify_elements(self, threshold, min_fraction, show_progressbar)
+    return identify_elements(
+        self,
+        threshold=threshold,
+        min_fraction=min_fraction,
+        elements=elements,
+        exclude=exclude,
+        model=model,
+        device=device,
+        batch_size=batch_size,
+        navigation_mask=navigation_mask,
+        add_elements=add_elements,
+        show_progressbar=show_progressbar,
+    )
 
 
 def auto_model(self: EELSSpectrum, *args: Any, **kwargs: Any) -> EELSModel:

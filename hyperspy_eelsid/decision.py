@@ -16,10 +16,13 @@ single noisy pixels do not add up to an element.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from scipy.ndimage import convolve
 
-from hyperspy_eelsid.edges import ELEMENTS, edge_groups
+from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS, edge_groups
+from hyperspy_eelsid.exceptions import UnknownElementError
 
 # errors of measured energy axes, which decide what can be mistaken for what
 RIVAL_DISTANCE_EV = 16.0
@@ -61,6 +64,71 @@ def claims(start: float, end: float, distance: float) -> np.ndarray:
     near = np.abs(onsets[:, :, None, None] - onsets) <= distance
     explained = near.any(axis=3) | ~seen[:, :, None]
     return explained.all(axis=1) & seen.any(axis=1)[:, None]
+
+
+def candidates(
+    elements: Iterable[str] | None = None, exclude: Iterable[str] | None = None
+) -> tuple[str, ...]:
+    """Elements that may be found.
+
+    Parameters
+    ----------
+    elements : Symbols of the only elements that can be there; None for all 80.
+    exclude : Symbols of elements that cannot be there.
+
+    Raises
+    ------
+    UnknownElementError
+        If a symbol is not one of the 80, or no element is left.
+    """
+    wanted = set(ELEMENTS if elements is None else _symbols(elements))
+    unwanted = set() if exclude is None else set(_symbols(exclude))
+    left = tuple(e for e in ELEMENTS if e in wanted - unwanted)
+    if not left:
+        raise UnknownElementError("All elements are excluded; nothing is left to be found.")
+    return left
+
+
+def _symbols(elements: Iterable[str]) -> list[str]:
+    symbols = [elements] if isinstance(elements, str) else list(elements)
+    unknown = [symbol for symbol in symbols if symbol not in ELEMENT_INDEX]
+    if unknown:
+        raise UnknownElementError(
+            f"Unknown elements {', '.join(map(repr, unknown))}, options are {', '.join(ELEMENTS)}."
+        )
+    return symbols
+
+
+def with_prior(
+    probability: np.ndarray, possible: Iterable[str], start: float, end: float
+) -> np.ndarray:
+    """Probabilities when it is known that only some elements can be there.
+
+    An edge that elements which cannot be there claim as well belongs to one that can: with the probability p of
+    the element itself and the probability q that none of them is there, it becomes p / (p + q) (Bayes' rule for
+    hypotheses that exclude each other).
+
+    Parameters
+    ----------
+    probability : Shape (n, 80).
+    possible : Symbols of the elements that can be there.
+    start, end : Window in which edges can be seen [eV], the same for all spectra.
+
+    Returns
+    -------
+    Shape (n, 80), zero for elements that cannot be there.
+    """
+    allowed = np.isin(ELEMENTS, list(possible))
+    if allowed.all():
+        return probability
+    result = np.where(allowed, probability, 0)
+    for i, same in enumerate(claims(start, end, SAME_ONSET_EV)):
+        impossible = same & ~allowed
+        if allowed[i] and impossible.any():
+            own = probability[:, i]
+            none = (1 - own) * (1 - probability[:, impossible]).prod(axis=1)
+            result[:, i] = own / np.maximum(own + none, np.finfo(np.float32).tiny)
+    return result
 
 
 def decide(probability: np.ndarray, threshold: float, start: float, end: float) -> np.ndarray:

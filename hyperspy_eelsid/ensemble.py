@@ -15,12 +15,13 @@ import numpy as np
 import onnxruntime
 
 from hyperspy_eelsid.edges import ELEMENTS
-from hyperspy_eelsid.exceptions import WeightsError
+from hyperspy_eelsid.exceptions import DeviceError, WeightsError
 
 _logger = logging.getLogger(__name__)
 
 WEIGHTS = Path(__file__).parent / "weights"
 BATCH_SIZE = 32  # fastest on the CPU
+DEVICES = ("auto", "cpu", "cuda")
 _GPU, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
@@ -33,19 +34,26 @@ def _has_cuda_driver() -> bool:
     return True
 
 
-def _session(path: Path) -> onnxruntime.InferenceSession:
-    """A session on the GPU when CUDA really loads, else on the CPU.
+def _session(path: Path, device: str) -> onnxruntime.InferenceSession:
+    """A session on `device`; ``"auto"`` is the GPU when CUDA really loads, else the CPU.
 
     It uses one core: blocks of spectra are spread over the cores, which is twice as fast as one network on all.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    if _GPU in onnxruntime.get_available_providers() and _has_cuda_driver():
+    problem: object = "this build of ONNX Runtime has no CUDA, or there is no NVIDIA driver"
+    if device != "cpu" and _GPU in onnxruntime.get_available_providers() and _has_cuda_driver():
         try:
             onnxruntime.preload_dlls()  # those of the extra `gpu`
             return onnxruntime.InferenceSession(path, options, providers=[_GPU, _CPU])
         except Exception as error:  # ONNX Runtime raises many kinds when CUDA is half installed
+            problem = error
             _logger.info("CUDA cannot be used: %s", error)
+    if device == "cuda":
+        raise DeviceError(
+            f"The networks cannot run on the GPU: {problem}. Install hyperspy_eelsid[gpu], or use "
+            "device='auto'."
+        )
     return onnxruntime.InferenceSession(path, options, providers=[_CPU])
 
 
@@ -54,7 +62,8 @@ class Ensemble:
 
     Parameters
     ----------
-    folder : Folder with ``card.json`` and the ONNX files that it lists.
+    path : Folder with ``card.json`` and the ONNX files that it lists; or one of these files, to use it alone.
+    device : ``"cpu"``, ``"cuda"``, or ``"auto"``: the GPU when there is one.
 
     Attributes
     ----------
@@ -64,9 +73,16 @@ class Ensemble:
     ------
     WeightsError
         If a file is missing or is not the one that the card describes.
+    DeviceError
+        If `device` is ``"cuda"`` and the networks cannot run there.
+    ValueError
+        If there is no such device.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, path: Path, device: str = "auto") -> None:
+        if device not in DEVICES:
+            raise ValueError(f"Unknown device {device!r}, options are {', '.join(DEVICES)}.")
+        folder = path.parent if path.suffix == ".onnx" else path
         card = folder / "card.json"
         if not card.exists():
             raise WeightsError(
@@ -76,9 +92,12 @@ class Ensemble:
         self.card: dict[str, Any] = json.loads(card.read_text(encoding="utf-8"))
         if tuple(self.card["elements"]) != ELEMENTS:
             raise WeightsError(f"The networks of {folder} are for another list of elements.")
-        self._sessions = [
-            _session(self._checked(folder, member)) for member in self.card["members"]
-        ]
+        members = self.card["members"]
+        if path.suffix == ".onnx":
+            members = [member for member in members if member["file"] == path.name]
+            if not members:
+                raise WeightsError(f"{card} does not describe {path.name}.")
+        self._sessions = [_session(self._checked(folder, member), device) for member in members]
 
     @staticmethod
     def _checked(folder: Path, member: dict[str, Any]) -> Path:
@@ -109,27 +128,57 @@ class Ensemble:
         """Execution provider that runs the networks, e.g. ``"CPUExecutionProvider"``."""
         return self._sessions[0].get_providers()[0]
 
-    def predict(self, spectra: np.ndarray) -> np.ndarray:
+    def predict(self, spectra: np.ndarray, batch_size: int | None = None) -> np.ndarray:
         """Probability of each element.
 
         Parameters
         ----------
         spectra : Network input, float32, shape (n, 3072).
+        batch_size : Number of spectra that a network sees at once; None is the fastest on the CPU, 32.
 
         Returns
         -------
         float32, shape (n, 80).
         """
         result = np.zeros((len(spectra), len(ELEMENTS)), np.float32)
-        for first in range(0, len(spectra), BATCH_SIZE):
-            batch = np.ascontiguousarray(spectra[first : first + BATCH_SIZE], np.float32)
+        size = batch_size or BATCH_SIZE
+        for first in range(0, len(spectra), size):
+            batch = np.ascontiguousarray(spectra[first : first + size], np.float32)
             for session in self._sessions:
                 (output,) = session.run(None, {session.get_inputs()[0].name: batch})
-                result[first : first + BATCH_SIZE] += output
+                result[first : first + size] += output
         return result / len(self._sessions)
 
 
-@cache
-def load(folder: Path = WEIGHTS) -> Ensemble:
-    """The ensemble of a folder, by default the one that is shipped; read once."""
-    return Ensemble(folder)
+def models() -> dict[str, Path]:
+    """Names of the ensembles that are installed, and their folders."""
+    return {json.loads((WEIGHTS / "card.json").read_text(encoding="utf-8"))["name"]: WEIGHTS}
+
+
+def load(model: str | Path | None = None, device: str = "auto") -> Ensemble:
+    """An ensemble, read once.
+
+    Parameters
+    ----------
+    model : Name of an installed ensemble, or the path of a folder with ``card.json`` or of an ONNX file beside it;
+        by default the ensemble that is shipped.
+    device : As in :class:`Ensemble`.
+
+    Raises
+    ------
+    WeightsError
+        If there is no such ensemble, or a file is missing or altered.
+    """
+    if model is None:
+        return _load(WEIGHTS, device)
+    installed = models()
+    path = installed.get(str(model), Path(model))
+    if not path.exists():
+        raise WeightsError(
+            f"There is no ensemble {str(model)!r}: it is neither a file nor a folder, nor one of "
+            f"those installed ({', '.join(installed)})."
+        )
+    return _load(path.resolve(), device)
+
+
+_load = cache(Ensemble)

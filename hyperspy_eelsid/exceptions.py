@@ -25,5 +25,9 @@ class MissingParametersError(EelsidError, ValueError):
     """Microscope parameters that are neither in the metadata nor in the call."""
 
 
+class DeviceError(EelsidError, RuntimeError):
+    """The networks cannot run on the device that was asked for."""
+
+
 class WeightsError(EelsidError, RuntimeError):
     """The networks are missing or not those that their card describes."""

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import html
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import dask
 import dask.array as da
 import numpy as np
-from hyperspy.api import preferences
+from dask.diagnostics import ProgressBar
+from hyperspy.api import load, preferences
+from hyperspy.misc.utils import display
 from hyperspy.signals import BaseSignal
 
-from hyperspy_eelsid import decision, ensemble, preprocessing
+from hyperspy_eelsid import decision, preprocessing
 from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS, visible_groups
 from hyperspy_eelsid.exceptions import InvalidSpectraError, SignalTypeError
-from hyperspy_eelsid.prediction import edge_range, predict_signal
+from hyperspy_eelsid.prediction import Networks, edge_range, predict_signal
 from hyperspy_eelsid.signals import ElementProbability
 
 if TYPE_CHECKING:
+    import pandas as pd
     from exspy.signals import EELSSpectrum
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -32,15 +38,18 @@ _logger = logging.getLogger(__name__)
 class ElementIdentification:
     """The elements of a spectrum or of a spectrum image.
 
+    That of a lazy signal is computed when it is first asked for something, or by :meth:`compute`.
+
     Parameters
     ----------
-    probability : Probability of each element in each pixel, NaN in pixels that are not valid spectra.
+    probability : Probability of each element in each pixel, NaN in pixels that are masked or not valid spectra.
     spectrum : Sum of all valid spectra.
     intensity : Sum over the energy axis, with the navigation axes of the signal as its own.
     energy : Energy axis of `spectrum` [eV], shape (n_channels,).
     threshold : Probability from which an element counts as found in a pixel.
     min_fraction : Smallest share of the valid pixels in which a reported element is found.
     model : Name of the networks.
+    candidates : Symbols of the elements that may be found.
     """
 
     probability: ElementProbability
@@ -50,6 +59,34 @@ class ElementIdentification:
     threshold: float
     min_fraction: float
     model: str
+    candidates: tuple[str, ...] = ELEMENTS
+
+    def compute(self, show_progressbar: bool | None = None) -> None:
+        """Compute the results of a lazy signal, reading its data once; those in memory stay as they are.
+
+        Parameters
+        ----------
+        show_progressbar : Show a progress bar; None takes HyperSpy's preference.
+
+        Raises
+        ------
+        InvalidSpectraError
+            If there is no pixel with positive, finite counts.
+        """
+        signals = (self.probability, self.spectrum, self.intensity)
+        if not self.probability._lazy:
+            return
+        show = (
+            preferences.General.show_progressbar if show_progressbar is None else show_progressbar
+        )
+        show &= self.probability.data.npartitions > 1
+        with ProgressBar() if show else nullcontext():
+            results = dask.compute(*(signal.data for signal in signals))
+        _check_valid(results[0], self.energy)
+        for signal, data in zip(signals, results, strict=True):
+            signal.data = data
+            signal._lazy = False
+            signal._assign_subclass()
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__}: {', '.join(self.elements) or 'no element found'}"]
@@ -88,17 +125,24 @@ class ElementIdentification:
     def _footer(self) -> str:
         pixels = f" in at least {self.min_fraction:.1%} of {len(self._valid_pixels)} pixels"
         image = self.probability.axes_manager.navigation_dimension > 0
-        return f"threshold {self.threshold:g}{pixels if image else ''}, networks {self.model}"
+        asked = len(self.candidates) < len(ELEMENTS)
+        among = f", among {len(self.candidates)} elements" if asked else ""
+        return (
+            f"threshold {self.threshold:g}{pixels if image else ''}{among}, networks {self.model}"
+        )
 
     @cached_property
     def _valid(self) -> np.ndarray:
         """Pixels that are valid spectra, bool, navigation shape."""
+        self.compute()
         return np.isfinite(self.probability.data[..., 0])
 
     @cached_property
     def _valid_pixels(self) -> np.ndarray:
-        """Probabilities of the valid pixels, shape (n_valid, 80)."""
-        return self.probability.data[self._valid].reshape(-1, len(ELEMENTS))
+        """Probabilities of the candidates in the valid pixels, shape (n_valid, 80)."""
+        valid = self._valid
+        pixels = self.probability.data[valid].reshape(-1, len(ELEMENTS))
+        return decision.with_prior(pixels, self.candidates, *self._window)
 
     @cached_property
     def _found(self) -> np.ndarray:
@@ -113,8 +157,9 @@ class ElementIdentification:
     def _elements(self) -> tuple[str, ...]:
         found, pixels = self._found, self._valid_pixels
         image = np.zeros(self.probability.data.shape, bool)
-        image[self._valid] = found
-        counted = decision.supported(image, self.probability.data, self.threshold)
+        probability = np.zeros(image.shape)
+        image[self._valid], probability[self._valid] = found, pixels
+        counted = decision.supported(image, probability, self.threshold)
         share = counted[self._valid].reshape(-1, len(ELEMENTS)).mean(axis=0)
         reported = np.flatnonzero((share > 0) & (share >= self.min_fraction))
         order = {i: (-found[:, i].mean(), -pixels[found[:, i], i].mean()) for i in reported}
@@ -142,6 +187,11 @@ class ElementIdentification:
         the same edge only the strongest is, see :mod:`hyperspy_eelsid.decision`.
         """
         return dict(zip(ELEMENTS, self._found.mean(axis=0).tolist(), strict=True))
+
+    @property
+    def pixels(self) -> dict[str, int]:
+        """Number of pixels in which each of the 80 elements is found."""
+        return dict(zip(ELEMENTS, self._found.sum(axis=0).tolist(), strict=True))
 
     @property
     def strength(self) -> dict[str, float]:
@@ -176,11 +226,111 @@ class ElementIdentification:
     def with_threshold(
         self, threshold: float, min_fraction: float | None = None
     ) -> ElementIdentification:
-        """The same probabilities judged by another threshold, without running the networks again."""
+        """The same probabilities judged by another threshold, without running the networks again.
+
+        Raises
+        ------
+        ValueError
+            If a value is not between 0 and 1.
+        """
         fraction = self.min_fraction if min_fraction is None else min_fraction
         _check_share("threshold", threshold)
         _check_share("min_fraction", fraction)
         return replace(self, threshold=threshold, min_fraction=fraction)
+
+    def with_candidates(
+        self, elements: Iterable[str] | None = None, exclude: Iterable[str] | None = None
+    ) -> ElementIdentification:
+        """The same probabilities judged with other prior knowledge, without running the networks again.
+
+        Parameters
+        ----------
+        elements : Symbols of the only elements that can be there; None for all 80.
+        exclude : Symbols of elements that cannot be there.
+
+        Raises
+        ------
+        UnknownElementError
+            If a symbol is not one of the 80, or no element is left.
+        """
+        return replace(self, candidates=decision.candidates(elements, exclude))
+
+    def table(self) -> None:
+        """Print the elements, their probabilities, pixels, edges and rivals."""
+        display(self)
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """The elements that are found, a row each, strongest first.
+
+        Returns
+        -------
+        A :class:`pandas.DataFrame` with the symbols as index and the columns ``probability``, ``pixels``, ``fraction``,
+        ``edges`` (group to onset energy [eV]) and ``rivals``.
+        """
+        import pandas as pd
+
+        columns = {
+            "probability": self.strength,
+            "pixels": self.pixels,
+            "fraction": self.fraction,
+            "edges": self.edges,
+            "rivals": self.rivals,
+        }
+        return pd.DataFrame(
+            {name: [values[e] for e in self.elements] for name, values in columns.items()},
+            index=pd.Index(self.elements, name="element"),
+        )
+
+    def save(self, filename: str | Path, **kwargs: Any) -> None:
+        """Save the probabilities and all that belongs to them in one file that HyperSpy can read.
+
+        Parameters
+        ----------
+        filename : Name of the file, ending in ``.hspy`` or ``.zspy``.
+        **kwargs : Passed to :meth:`hyperspy.api.signals.BaseSignal.save`, e.g. ``overwrite=True``.
+        """
+        self.compute()
+        signal = self.probability.deepcopy()
+        signal.metadata.set_item(
+            "EELSID.identification",
+            {
+                "spectrum": self.spectrum,
+                "intensity": self.intensity,
+                "energy": self.energy,
+                "threshold": self.threshold,
+                "min_fraction": self.min_fraction,
+                "model": self.model,
+                "candidates": list(self.candidates),
+            },
+        )
+        signal.save(filename, **kwargs)
+
+    @classmethod
+    def load(cls, filename: str | Path) -> ElementIdentification:
+        """An identification that was saved by :meth:`save`.
+
+        Raises
+        ------
+        ValueError
+            If the file holds something else.
+        """
+        probability = load(filename, escape_square_brackets=True)
+        node = isinstance(probability, ElementProbability) and probability.metadata.get_item(
+            "EELSID.identification"
+        )
+        if not node:
+            raise ValueError(f"{filename} does not hold an identification that was saved.")
+        del probability.metadata.EELSID.identification
+        return cls(
+            probability=probability,
+            spectrum=node.spectrum,
+            intensity=node.intensity,
+            energy=np.asarray(node.energy),
+            threshold=node.threshold,
+            min_fraction=node.min_fraction,
+            model=node.model,
+            candidates=tuple(node.candidates),
+        )
 
     def plot(self) -> Figure:
         """Summed spectrum with the edges that were found, and a periodic table of probabilities.
@@ -191,6 +341,7 @@ class ElementIdentification:
         """
         from hyperspy_eelsid.plotting import plot_identification
 
+        self.compute()
         return plot_identification(self)
 
     def plot_maps(self, **kwargs: Any) -> list[Axes] | Axes:
@@ -211,6 +362,7 @@ class ElementIdentification:
         """
         from hyperspy_eelsid.plotting import plot_maps
 
+        self.compute()
         return plot_maps(self, **kwargs)
 
 
@@ -219,10 +371,32 @@ def _check_share(name: str, value: float) -> None:
         raise ValueError(f"{name} must be between 0 and 1, not {value!r}.")
 
 
+def _check_valid(probability: np.ndarray, energy: np.ndarray) -> None:
+    invalid = np.isnan(probability[..., 0])
+    if invalid.all():
+        raise InvalidSpectraError(
+            f"None of the {invalid.size} spectra has finite counts that are somewhere positive "
+            f"between {energy.min():g} and {energy.max():g} eV, or all are masked; check the data."
+        )
+    if invalid.any():
+        _logger.warning(
+            "%d of %d spectra are masked or have no finite, positive counts, and are left out.",
+            np.count_nonzero(invalid),
+            invalid.size,
+        )
+
+
 def identify_elements(
     signal: EELSSpectrum,
     threshold: float | None = None,
     min_fraction: float = 0.01,
+    elements: Iterable[str] | None = None,
+    exclude: Iterable[str] | None = None,
+    model: str | Path | None = None,
+    device: str = "auto",
+    batch_size: int | None = None,
+    navigation_mask: BaseSignal | np.ndarray | None = None,
+    add_elements: bool = False,
     show_progressbar: bool | None = None,
 ) -> ElementIdentification:
     """Find the elements of an EELS signal; see ``EELSSpectrum.identify_elements`` for all arguments.
@@ -233,39 +407,51 @@ def identify_elements(
     _check_share("min_fraction", min_fraction)
     if threshold is not None:
         _check_share("threshold", threshold)
+    if batch_size is not None and batch_size < 1:
+        raise ValueError(f"batch_size must be a positive number, not {batch_size!r}.")
     if signal.metadata.get_item("Signal.signal_type") != "EELS":
         raise SignalTypeError(
             f"Elements are identified in EELS signals, not in {signal!r}. If it is one, say so with "
             "s.set_signal_type('EELS')."
         )
+    candidates = decision.candidates(elements, exclude)
     energy = preprocessing.energy_axis(signal)
-    networks = ensemble.load()
-    progress = (
-        preferences.General.show_progressbar if show_progressbar is None else show_progressbar
-    )
-    data, spectrum, intensity = predict_signal(signal, energy, progress)
-
-    invalid = np.isnan(data[..., 0])
-    if invalid.all():
-        raise InvalidSpectraError(
-            f"None of the {invalid.size} spectra has finite counts that are somewhere positive "
-            f"between {energy.min():g} and {energy.max():g} eV; check the data."
-        )
-    if invalid.any():
-        _logger.warning(
-            "%d of %d spectra have no finite, positive counts and are left out.",
-            np.count_nonzero(invalid),
-            invalid.size,
-        )
-    return ElementIdentification(
-        probability=_probability_signal(data, signal),
+    networks = Networks(model, device, batch_size)
+    masked = _pixel_mask(navigation_mask, signal)
+    probability, spectrum, intensity = predict_signal(signal, energy, networks, masked)
+    ensemble = networks.load()
+    found = ElementIdentification(
+        probability=_probability_signal(probability, signal),
         spectrum=_spectrum_signal(spectrum, signal),
         intensity=_image_signal(intensity, signal),
         energy=energy,
-        threshold=networks.threshold if threshold is None else threshold,
+        threshold=ensemble.threshold if threshold is None else threshold,
         min_fraction=min_fraction,
-        model=networks.name,
+        model=ensemble.name,
+        candidates=candidates,
     )
+    if not signal._lazy:
+        # data in memory are not sent to the workers of a cluster
+        with dask.config.set(scheduler="threads"):
+            found.compute(show_progressbar)
+    if add_elements:
+        signal.add_elements(tuple(found.elements))
+    return found
+
+
+def _pixel_mask(mask: BaseSignal | np.ndarray | None, signal: EELSSpectrum) -> np.ndarray | None:
+    """Which pixels to leave out, bool, navigation shape."""
+    if mask is None:
+        return None
+    # HyperSpy shapes signals like their data, and plain arrays like `navigation_shape`
+    masked = np.asarray(mask.data) if isinstance(mask, BaseSignal) else np.asarray(mask).T
+    shape = signal.data.shape[:-1]
+    if masked.shape != (shape or (1,)) or masked.dtype != bool:
+        raise ValueError(
+            f"navigation_mask must be boolean and have the navigation shape {shape[::-1] or (1,)}, "
+            f"not {masked.dtype} and {masked.shape[::-1]}."
+        )
+    return masked.reshape(shape)
 
 
 def _navigation_axes(signal: EELSSpectrum) -> list[dict[str, Any]]:
@@ -273,25 +459,27 @@ def _navigation_axes(signal: EELSSpectrum) -> list[dict[str, Any]]:
     return [axis.get_axis_dictionary() for axis in signal.axes_manager.navigation_axes[::-1]]
 
 
-def _probability_signal(data: np.ndarray, signal: EELSSpectrum) -> ElementProbability:
+def _probability_signal(data: da.Array, signal: EELSSpectrum) -> ElementProbability:
     element_axis = {"name": "Element", "size": len(ELEMENTS), "navigate": False}
-    probability = ElementProbability(data, axes=[*_navigation_axes(signal), element_axis])
+    axes = [*_navigation_axes(signal), element_axis]
+    probability = ElementProbability(data, axes=axes).as_lazy()
     probability.metadata.General.title = signal.metadata.General.title
     probability.metadata.set_item("EELSID.elements", list(ELEMENTS))
     return probability
 
 
-def _image_signal(data: np.ndarray, signal: EELSSpectrum) -> BaseSignal:
-    """An image with the navigation axes of a signal; one number for a single spectrum."""
+def _image_signal(data: da.Array, signal: EELSSpectrum) -> BaseSignal:
+    """A lazy image with the navigation axes of a signal; one number for a single spectrum."""
     axes = _navigation_axes(signal)
-    return BaseSignal(data, axes=axes).T if axes else BaseSignal([data])
+    if not axes:
+        return BaseSignal(data[np.newaxis]).as_lazy()
+    return BaseSignal(data, axes=axes).as_lazy().T
 
 
-def _spectrum_signal(counts: np.ndarray, signal: EELSSpectrum) -> EELSSpectrum:
-    """A spectrum with the energy axis and the metadata of a signal, in memory."""
+def _spectrum_signal(counts: da.Array, signal: EELSSpectrum) -> EELSSpectrum:
+    """A lazy spectrum with the energy axis and the metadata of a signal."""
     dimension = signal.axes_manager.navigation_dimension
-    spectrum = (signal.inav[(0,) * dimension] if dimension else signal).deepcopy()
-    spectrum.data = da.asarray(counts) if signal._lazy else counts
-    if signal._lazy:
-        spectrum.compute(show_progressbar=False)
-    return spectrum
+    spectrum = (signal.inav[(0,) * dimension] if dimension else signal)._deepcopy_with_new_data(
+        counts
+    )
+    return spectrum if spectrum._lazy else spectrum.as_lazy()

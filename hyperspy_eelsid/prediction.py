@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-import dask
 import dask.array as da
 import numpy as np
-from dask.diagnostics import ProgressBar
 
 from hyperspy_eelsid import decision, ensemble, preprocessing
 from hyperspy_eelsid.edges import ELEMENTS
@@ -27,7 +25,25 @@ def edge_range(energy: np.ndarray) -> tuple[float, float]:
     return start - ONSET_TOLERANCE_EV, end + ONSET_TOLERANCE_EV
 
 
-def predict_spectra(spectra: np.ndarray, energy: np.ndarray) -> np.ndarray:
+class Networks(NamedTuple):
+    """Which networks run where; each process loads them for itself."""
+
+    model: str | Path | None = None
+    device: str = "auto"
+    batch_size: int | None = None
+
+    def load(self) -> ensemble.Ensemble:
+        """The ensemble, read once in each process."""
+        return ensemble.load(self.model, self.device)
+
+
+def predict_spectra(
+    spectra: np.ndarray,
+    masked: np.ndarray | None = None,
+    *,
+    energy: np.ndarray,
+    networks: Networks,
+) -> np.ndarray:
     """Probability of each element in a block of spectra.
 
     Elements without a major edge in the window have the probability 0.
@@ -35,18 +51,21 @@ def predict_spectra(spectra: np.ndarray, energy: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     spectra : Counts, shape (..., n_channels).
+    masked : Which spectra to leave out, bool, shape (..., 1).
     energy : Energies of the channels [eV], shape (n_channels,).
 
     Returns
     -------
-    float32, shape (..., 80); NaN for spectra whose counts are not finite or nowhere positive.
+    float32, shape (..., 80); NaN for spectra that are masked, or whose counts are not finite or nowhere positive.
     """
     pixels = spectra.reshape(-1, spectra.shape[-1])
     start, end = preprocessing.measured_window(energy)
     finite = np.isfinite(pixels[:, (energy >= start) & (energy <= end)]).all(axis=1)
+    if masked is not None:
+        finite &= ~masked.reshape(-1)
     inputs = preprocessing.to_network_input(pixels[finite], energy)
     positive = inputs.max(axis=1) > 0
-    probability = ensemble.load().predict(inputs[positive])
+    probability = networks.load().predict(inputs[positive], networks.batch_size)
     probability[:, ~decision.visible(*edge_range(energy))] = 0
     result = np.full((len(pixels), len(ELEMENTS)), np.nan, np.float32)
     result[np.flatnonzero(finite)[positive]] = probability
@@ -54,9 +73,13 @@ def predict_spectra(spectra: np.ndarray, energy: np.ndarray) -> np.ndarray:
 
 
 def predict_signal(
-    signal: EELSSpectrum, energy: np.ndarray, show_progressbar: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Probabilities and sums of an eager or lazy signal, whose data are read once.
+    signal: EELSSpectrum, energy: np.ndarray, networks: Networks, masked: np.ndarray | None
+) -> tuple[da.Array, da.Array, da.Array]:
+    """Probabilities and sums of an eager or lazy signal; computed together they read the data once.
+
+    Parameters
+    ----------
+    masked : Which pixels to leave out, bool, navigation shape.
 
     Returns
     -------
@@ -64,29 +87,25 @@ def predict_signal(
     spectrum : Sum of the spectra that can be used, shape (n_channels,).
     intensity : Sum over the energy axis, navigation shape.
     """
-    ensemble.load()  # here and not first in several threads at once
+    networks.load()  # here and not first in several threads at once
     data = signal.data if signal._lazy else da.from_array(signal.data, chunks=-1, name=False)
     pixels = tuple(range(data.ndim - 1))
     data = data.rechunk(
         {**dict.fromkeys(pixels, "auto"), data.ndim - 1: -1},
         block_size_limit=PIXELS_PER_BLOCK * data.shape[-1] * data.dtype.itemsize,
     )
+    arrays = [data]
+    if masked is not None:
+        arrays.append(da.from_array(masked[..., np.newaxis], chunks=(*data.chunks[:-1], 1)))
     probability = da.map_blocks(
         predict_spectra,
-        data,
-        energy,
+        *arrays,
+        energy=energy,
+        networks=networks,
         dtype=np.float32,
         chunks=(*data.chunks[:-1], (len(ELEMENTS),)),
         meta=np.empty((0,) * data.ndim, np.float32),
     )
     usable = da.isfinite(probability[..., :1])
     spectrum = da.where(usable, data, 0).sum(axis=pixels, dtype=np.float64)
-    show = show_progressbar and data.npartitions > 1
-    with ProgressBar() if show else nullcontext():
-        return dask.compute(
-            probability,
-            spectrum,
-            data.sum(axis=-1),
-            # data in memory are not sent to the workers of a cluster
-            scheduler=None if signal._lazy else "threads",
-        )
+    return probability, spectrum, data.sum(axis=-1)

@@ -39,9 +39,14 @@ def steps_folder(tmp_path_factory):
 
 @pytest.fixture
 def step_networks(steps_folder, monkeypatch):
-    """Let identify_elements use the tiny ensemble."""
+    """Let identify_elements use the tiny ensemble where it would use the one that is shipped."""
     networks = ensemble.Ensemble(steps_folder)
-    monkeypatch.setattr(ensemble, "load", lambda: networks)
+    load = ensemble.load
+
+    def load_tiny(model=None, device="auto"):
+        return networks if model is None and device == "auto" else load(model, device)
+
+    monkeypatch.setattr(ensemble, "load", load_tiny)
     return networks
 
 

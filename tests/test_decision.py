@@ -2,14 +2,17 @@ import numpy as np
 import pytest
 
 from hyperspy_eelsid.decision import (
+    candidates,
     claims,
     decide,
     rivals_of,
     supported,
     visible,
+    with_prior,
     without_double_claims,
 )
 from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS, visible_groups
+from hyperspy_eelsid.exceptions import UnknownElementError
 
 
 def answer(threshold=0.5, window=(380, 1000), **probabilities):
@@ -96,3 +99,22 @@ def test_an_image_explains_an_edge_once():
         assert found[:20, co].all() and not found[:20, ba].any()
         kept = without_double_claims([ba, co], found, probability, 0.5, 380, 1000)
         assert kept == expected
+
+
+def test_an_edge_belongs_to_the_claimant_that_can_be_there():
+    """N K at 401 and Sc L at 402 eV: who rules Sc out has seen nitrogen."""
+    p = np.zeros((1, 80))
+    p[0, [ELEMENT_INDEX["N"], ELEMENT_INDEX["Sc"], ELEMENT_INDEX["O"]]] = 0.1, 0.9, 0.3
+    without = with_prior(p, candidates(exclude=["Sc"]), 300, 700)
+    assert without[0, ELEMENT_INDEX["N"]] == pytest.approx(0.1 / (0.1 + 0.9 * 0.1))
+    assert without[0, ELEMENT_INDEX["Sc"]] == 0
+    assert without[0, ELEMENT_INDEX["O"]] == 0.3
+    np.testing.assert_array_equal(with_prior(p, ELEMENTS, 300, 700), p)
+
+
+def test_candidates():
+    assert candidates() == ELEMENTS
+    assert candidates(["Ti", "O"]) == ("O", "Ti")
+    assert "Sc" not in candidates(exclude="Sc")
+    with pytest.raises(UnknownElementError, match="'Xx'"):
+        candidates(exclude=["Xx"])

@@ -5,8 +5,8 @@ import pytest
 from networks import write_ensemble
 
 from hyperspy_eelsid.edges import ELEMENT_INDEX
-from hyperspy_eelsid.ensemble import WEIGHTS, Ensemble, load
-from hyperspy_eelsid.exceptions import WeightsError
+from hyperspy_eelsid.ensemble import WEIGHTS, Ensemble, load, models
+from hyperspy_eelsid.exceptions import DeviceError, WeightsError
 
 
 @pytest.fixture
@@ -75,3 +75,26 @@ def test_shipped_ensemble():
     probability = networks.predict(np.zeros((2, 3072), np.float32))
     np.testing.assert_array_equal(probability[0], probability[1])
     assert networks.name in str(networks.card["name"])
+
+
+def test_ensembles_by_name_and_by_path(tmp_path, spectra):
+    (name,) = models()
+    assert load(name) is load()
+    write_ensemble(tmp_path, (20.0, 60.0))
+    one = load(tmp_path / "steps1.onnx").predict(spectra)
+    other = load(tmp_path / "steps0.onnx").predict(spectra)
+    np.testing.assert_allclose((one + other) / 2, load(tmp_path).predict(spectra), atol=1e-6)
+    (tmp_path / "stranger.onnx").write_bytes(b"")
+    with pytest.raises(WeightsError, match="does not describe"):
+        load(tmp_path / "stranger.onnx")
+    with pytest.raises(WeightsError, match="no ensemble 'large'"):
+        load("large")
+
+
+def test_devices(steps_folder, monkeypatch):
+    assert Ensemble(steps_folder, "cpu").provider == "CPUExecutionProvider"
+    with pytest.raises(ValueError, match="Unknown device 'tpu'"):
+        Ensemble(steps_folder, "tpu")
+    monkeypatch.setattr("hyperspy_eelsid.ensemble._has_cuda_driver", lambda: False)
+    with pytest.raises(DeviceError, match="device='auto'"):
+        Ensemble(steps_folder, "cuda")

@@ -9,7 +9,7 @@ from hyperspy_eelsid.exceptions import (
     SignalTypeError,
     UnknownElementError,
 )
-from hyperspy_eelsid.identification import identify_elements
+from hyperspy_eelsid.identification import ElementIdentification, identify_elements
 
 SHAPES = [(), (6,), (4, 6), (2, 3, 6)]
 
@@ -20,10 +20,13 @@ pytestmark = pytest.mark.usefixtures("step_networks")
 @pytest.mark.parametrize("shape", SHAPES)
 def test_elements_fractions_and_shapes(make_eels, shape, lazy):
     found = make_eels(shape, lazy=lazy).identify_elements()
+    assert found.probability._lazy == lazy
     assert found.elements == ["O", "Ti"]
+    assert not found.probability._lazy
     assert found.probability.data.shape == (*shape, 80)
     assert found.fraction["O"] == 1
     assert found.fraction["Ti"] == (0.5 if shape else 1)
+    assert found.pixels["Ti"] == found.fraction["Ti"] * np.prod(shape, dtype=int)
     assert found.fraction["Fe"] == 0
     assert found.edges["O"] == {"K": 532}
 
@@ -86,6 +89,7 @@ def test_invalid_pixels_are_left_out_and_told(make_eels, caplog):
     for variant in (signal, signal.as_lazy()):
         caplog.clear()
         found = variant.identify_elements()
+        found.compute()
         assert np.isnan(found.probability.data[[0, 1], [0, 1]]).all()
         assert found.fraction["O"] == 1
         assert found.fraction["Ti"] == 10 / 22
@@ -100,6 +104,82 @@ def test_no_valid_spectrum(make_eels, value):
     signal.data[:] = value
     with pytest.raises(InvalidSpectraError, match="None of the 4 spectra"):
         signal.identify_elements()
+
+
+def test_masked_pixels_are_left_out(make_eels):
+    """Masks are given as everywhere in HyperSpy: arrays in navigation order, signals like their data."""
+    signal = make_eels((4, 6))
+    left = np.zeros((4, 6), bool)
+    left[:, :3] = True
+    for mask in (left.T, hs.signals.BaseSignal(left).T):
+        found = signal.identify_elements(navigation_mask=mask)
+        assert found.elements == ["O"]
+        assert np.isnan(found.probability.data[left]).all()
+        assert np.isfinite(found.probability.data[~left]).all()
+    for wrong in (left, left.T.astype(float)):
+        with pytest.raises(ValueError, match=r"boolean and have the navigation shape \(6, 4\)"):
+            signal.identify_elements(navigation_mask=wrong)
+    with pytest.raises(InvalidSpectraError, match="masked"):
+        signal.identify_elements(navigation_mask=np.ones((6, 4), bool))
+
+
+def test_prior_knowledge(make_eels):
+    signal = make_eels((4, 6))
+    assert signal.identify_elements(elements=["Ti", "Fe"]).elements == ["Ti"]
+    found = signal.identify_elements(exclude="O")
+    assert found.elements == ["Ti"]
+    assert "among 79 elements" in repr(found)
+    assert found.with_candidates().elements == ["O", "Ti"]
+    assert found.with_candidates(elements=["O"]).elements == ["O"]
+    with pytest.raises(UnknownElementError, match="Unknown elements 'Uu'"):
+        signal.identify_elements(elements=["Ti", "Uu"])
+    with pytest.raises(UnknownElementError, match="nothing is left"):
+        signal.identify_elements(elements=["Ti"], exclude=["Ti"])
+
+
+def test_elements_are_declared_when_asked(make_eels):
+    signal = make_eels((2, 4))
+    signal.identify_elements()
+    assert "Sample" not in signal.metadata
+    signal.identify_elements(add_elements=True)
+    assert set(signal.metadata.Sample.elements) == {"O", "Ti"}
+
+
+def test_dataframe(make_eels, capsys):
+    found = make_eels((4, 6)).identify_elements()
+    frame = found.to_dataframe()
+    assert frame.index.tolist() == ["O", "Ti"]
+    assert frame.loc["Ti", "pixels"] == 12 and frame.loc["Ti", "edges"] == {"L": 456}
+    assert found.with_threshold(1).to_dataframe().empty
+    found.table()
+    assert "Ti-L 456" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("lazy", [False, True])
+def test_saved_and_loaded(make_eels, tmp_path, shape, lazy):
+    found = make_eels(shape, lazy=lazy).identify_elements(exclude=["Fe"], min_fraction=0.05)
+    found.save(tmp_path / "found.hspy")
+    loaded = ElementIdentification.load(tmp_path / "found.hspy")
+    assert repr(loaded) == repr(found)
+    np.testing.assert_array_equal(loaded.probability.data, found.probability.data)
+    assert loaded.probability.metadata.as_dictionary().keys() == (
+        found.probability.metadata.as_dictionary().keys()
+    )
+    assert loaded.intensity.axes_manager.shape == found.intensity.axes_manager.shape
+    assert loaded.plot()
+    found.spectrum.save(tmp_path / "spectrum.hspy")
+    with pytest.raises(ValueError, match="does not hold an identification"):
+        ElementIdentification.load(tmp_path / "spectrum.hspy")
+
+
+def test_own_networks(make_eels, steps_folder):
+    for model in (steps_folder, str(steps_folder / "steps0.onnx")):
+        found = make_eels().identify_elements(model=model, device="cpu", batch_size=1)
+        assert found.model == "steps"
+    for options in ({"device": "abacus"}, {"batch_size": 0}):
+        with pytest.raises(ValueError, match=next(iter(options))):
+            make_eels().identify_elements(**options)
 
 
 def test_kev_axis(make_eels):
@@ -178,6 +258,8 @@ def test_lazy_data_are_read_once(make_eels):
     data = signal.data.rechunk((3, 3, -1))
     signal.data = data.map_blocks(read, dtype=data.dtype, meta=data._meta)
     found = signal.identify_elements()
+    assert reads == []
+    assert found.with_threshold(0.4).elements == found.elements == ["O", "Ti"]
     assert reads == [(3, 3, 300)] * 4
     expected = eager.identify_elements()
     np.testing.assert_allclose(found.spectrum.data, expected.spectrum.data)
