@@ -17,13 +17,14 @@ import numpy as np
 from dask.diagnostics import ProgressBar
 from hyperspy.api import load, preferences
 from hyperspy.misc.utils import display
-from hyperspy.signals import BaseSignal
+from hyperspy.signals import BaseSignal, LazySignal, Signal1D
 
 from hyperspy_eelsid import decision, preprocessing
 from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS, visible_groups
 from hyperspy_eelsid.exceptions import InvalidSpectraError, SignalTypeError
+from hyperspy_eelsid.explanation import relevance
 from hyperspy_eelsid.prediction import Networks, edge_range, predict_signal
-from hyperspy_eelsid.signals import ElementProbability
+from hyperspy_eelsid.signals import ElementProbability, LazyElementProbability
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +49,7 @@ class ElementIdentification:
     energy : Energy axis of `spectrum` [eV], shape (n_channels,).
     threshold : Probability from which an element counts as found in a pixel.
     min_fraction : Smallest share of the valid pixels in which a reported element is found.
-    model : Name of the networks.
+    model : Name or path of the networks.
     candidates : Symbols of the elements that may be found.
     """
 
@@ -281,6 +282,34 @@ class ElementIdentification:
             index=pd.Index(self.elements, name="element"),
         )
 
+    def explain(self, element: str) -> Signal1D:
+        """Relevance of each energy of the summed spectrum for an element.
+
+        A part of the spectrum is relevant when covering it makes the element less probable; see
+        :func:`hyperspy_eelsid.explanation.relevance`. It takes about two seconds.
+
+        Parameters
+        ----------
+        element : Symbol of the element.
+
+        Returns
+        -------
+        The fall of the log-odds along the energy axis.
+
+        Raises
+        ------
+        UnknownElementError
+            If `element` is not the symbol of one of the 80 elements.
+        """
+        (symbol,) = decision.candidates([element])
+        self.compute()
+        energy, values = relevance(self.spectrum.data, self.energy, symbol, self.model)
+        axis = {"name": "Energy loss", "units": "eV", "offset": energy[0], "size": len(energy)}
+        signal = Signal1D(values, axes=[axis])
+        signal.metadata.General.title = f"Relevance for {symbol}"
+        signal.metadata.set_item("Signal.quantity", "Fall of the log-odds")
+        return signal
+
     def save(self, filename: str | Path, **kwargs: Any) -> None:
         """Save the probabilities and all that belongs to them in one file that HyperSpy can read.
 
@@ -427,7 +456,7 @@ def identify_elements(
         energy=energy,
         threshold=ensemble.threshold if threshold is None else threshold,
         min_fraction=min_fraction,
-        model=ensemble.name,
+        model=ensemble.name if model is None else str(model),
         candidates=candidates,
     )
     if not signal._lazy:
@@ -462,7 +491,7 @@ def _navigation_axes(signal: EELSSpectrum) -> list[dict[str, Any]]:
 def _probability_signal(data: da.Array, signal: EELSSpectrum) -> ElementProbability:
     element_axis = {"name": "Element", "size": len(ELEMENTS), "navigate": False}
     axes = [*_navigation_axes(signal), element_axis]
-    probability = ElementProbability(data, axes=axes).as_lazy()
+    probability = LazyElementProbability(data, axes=axes)
     probability.metadata.General.title = signal.metadata.General.title
     probability.metadata.set_item("EELSID.elements", list(ELEMENTS))
     return probability
@@ -471,15 +500,14 @@ def _probability_signal(data: da.Array, signal: EELSSpectrum) -> ElementProbabil
 def _image_signal(data: da.Array, signal: EELSSpectrum) -> BaseSignal:
     """A lazy image with the navigation axes of a signal; one number for a single spectrum."""
     axes = _navigation_axes(signal)
-    if not axes:
-        return BaseSignal(data[np.newaxis]).as_lazy()
-    return BaseSignal(data, axes=axes).as_lazy().T
+    return LazySignal(data, axes=axes).T if axes else LazySignal(data[np.newaxis])
 
 
 def _spectrum_signal(counts: da.Array, signal: EELSSpectrum) -> EELSSpectrum:
     """A lazy spectrum with the energy axis and the metadata of a signal."""
     dimension = signal.axes_manager.navigation_dimension
-    spectrum = (signal.inav[(0,) * dimension] if dimension else signal)._deepcopy_with_new_data(
-        counts
-    )
-    return spectrum if spectrum._lazy else spectrum.as_lazy()
+    first = signal.inav[(0,) * dimension] if dimension else signal
+    spectrum = first._deepcopy_with_new_data(counts)
+    spectrum._lazy = True
+    spectrum._assign_subclass()
+    return spectrum

@@ -52,7 +52,17 @@ def energy_axis(signal: Signal1D) -> np.ndarray:
             f"The signal axis has the units {unit!r}, options are eV, keV and meV. "
             "Set them with s.axes_manager[-1].units = 'eV'."
         )
-    energy = axis.axis * _EV_PER_UNIT.get(unit.strip(), 1.0)
+    return checked_energy(axis.axis * _EV_PER_UNIT.get(unit.strip(), 1.0))
+
+
+def checked_energy(energy: np.ndarray) -> np.ndarray:
+    """The energies [eV] of an axis, when elements can be identified on it.
+
+    Raises
+    ------
+    EnergyAxisError
+        If the part between 75 and 3071 eV is too short.
+    """
     window = np.sort(energy[(energy >= ENERGY_MIN_EV) & (energy <= ENERGY_MAX_EV)])
     length = np.ptp(window) if len(window) else 0
     if length < MINIMUM_WINDOW_EV or len(window) < MINIMUM_CHANNELS:

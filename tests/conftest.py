@@ -39,15 +39,8 @@ def steps_folder(tmp_path_factory):
 
 @pytest.fixture
 def step_networks(steps_folder, monkeypatch):
-    """Let identify_elements use the tiny ensemble where it would use the one that is shipped."""
-    networks = ensemble.Ensemble(steps_folder)
-    load = ensemble.load
-
-    def load_tiny(model=None, device="auto"):
-        return networks if model is None and device == "auto" else load(model, device)
-
-    monkeypatch.setattr(ensemble, "load", load_tiny)
-    return networks
+    """Let the tiny ensemble be the one that is shipped."""
+    monkeypatch.setattr(ensemble, "WEIGHTS", steps_folder)
 
 
 @pytest.fixture

@@ -176,7 +176,8 @@ def test_saved_and_loaded(make_eels, tmp_path, shape, lazy):
 def test_own_networks(make_eels, steps_folder):
     for model in (steps_folder, str(steps_folder / "steps0.onnx")):
         found = make_eels().identify_elements(model=model, device="cpu", batch_size=1)
-        assert found.model == "steps"
+        assert found.model == str(model)
+        assert found.elements == ["O", "Ti"]
     for options in ({"device": "abacus"}, {"batch_size": 0}):
         with pytest.raises(ValueError, match=next(iter(options))):
             make_eels().identify_elements(**options)
