@@ -97,8 +97,8 @@ def identify_elements(
 
     Examples
     --------
-    >>> from hyperspy_eelsid.demo import superlattice
-    >>> s = superlattice(shape=(4, 65)).signal
+    >>> from hyperspy_eelsid.data import superlattice
+    >>> s = superlattice(shape=(4, 65))
     >>> s.identify_elements().elements  # doctest: +SKIP
     ['O', 'Ti', 'Mn', 'La', 'Ba']
     """

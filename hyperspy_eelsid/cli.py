@@ -1,8 +1,9 @@
-"""The command ``eelsid``: identify the elements in files, or in a simulated spectrum image."""
+"""The command ``eelsid``: identify the elements in files or in a simulated image; look at what is installed."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import sys
 import warnings
@@ -57,8 +58,19 @@ def _parser() -> argparse.ArgumentParser:
         "--threshold", type=_share, help="probability from which an element counts as found"
     )
     identify.add_argument(
+        "--min-fraction", type=_share, default=0.01, help="of the pixels of an image (%(default)s)"
+    )
+    symbols = {"nargs": "+", "metavar": "SYMBOL", "action": "extend"}
+    identify.add_argument("--elements", **symbols, help="the only elements that can be there")
+    identify.add_argument("--exclude", **symbols, help="elements that cannot be there")
+    identify.add_argument("--model", help="networks: a name that `eelsid models` lists, or a path")
+    identify.add_argument(
         "--out", type=Path, metavar="DIR", help="also fit, and write tables and pictures here"
     )
+    identify.add_argument(
+        "--report", type=Path, metavar="HTML", help="also fit, and write one page that holds it all"
+    )
+    identify.add_argument("--json", action="store_true", help="print JSON instead of tables")
     identify.set_defaults(command=_identify)
 
     demo = commands.add_parser("demo", help="simulate a superlattice, identify and map it")
@@ -66,6 +78,12 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--shape", type=int, nargs=2, default=(60, 130), metavar=("ROWS", "COLUMNS"))
     demo.add_argument("--seed", type=int, default=0)
     demo.set_defaults(command=_demo)
+
+    models = commands.add_parser("models", help="list the networks that are installed")
+    models.set_defaults(command=_models)
+
+    doctor = commands.add_parser("doctor", help="versions, devices and a self-test")
+    doctor.set_defaults(command=_doctor)
     return parser
 
 
@@ -79,41 +97,103 @@ def _share(text: str) -> float:
 
 def _identify(arguments: argparse.Namespace) -> int:
     from hyperspy_eelsid.exceptions import EelsidError
-    from hyperspy_eelsid.report import write_report
+    from hyperspy_eelsid.report import Result, as_json, write_folder, write_page
 
-    failed = False
+    failed, results = False, []
+    wants_fit = arguments.out is not None or arguments.report is not None
     for path in arguments.files:
         try:
             for number, signal in enumerate(load_eels(path)):
-                found = signal.identify_elements(threshold=arguments.threshold)
-                print(f"{path}: {signal}\n{found}\n")
+                found = signal.identify_elements(
+                    threshold=arguments.threshold,
+                    min_fraction=arguments.min_fraction,
+                    elements=arguments.elements,
+                    exclude=arguments.exclude,
+                    model=arguments.model,
+                    show_progressbar=False if arguments.json else None,
+                )
+                name = f"{path.stem}_{number}" if number else path.stem
+                result = Result(name, found, _fit(signal, found) if wants_fit else {})
+                results.append(result)
+                if not arguments.json:
+                    print(f"{path}: {signal}\n{found}\n")
                 if arguments.out is not None:
-                    name = f"{path.stem}_{number}" if number else path.stem
-                    write_report(arguments.out / name, found, _fit(signal, found))
+                    write_folder(arguments.out / name, result)
         except (UnusableFileError, EelsidError) as error:
             print(f"eelsid: {path}: {error}", file=sys.stderr)
             failed = True
+    if arguments.json:
+        print(json.dumps([as_json(result) for result in results], indent=1))
+    if arguments.report is not None and results:
+        write_page(arguments.report, results)
     return int(failed)
 
 
 def _demo(arguments: argparse.Namespace) -> int:
     import numpy as np
 
-    from hyperspy_eelsid.demo import superlattice
-    from hyperspy_eelsid.report import write_report
+    from hyperspy_eelsid.data import superlattice
+    from hyperspy_eelsid.report import Result, write_folder
 
-    simulated = superlattice(tuple(arguments.shape), arguments.seed)
-    found = simulated.signal.identify_elements()
+    signal = superlattice(tuple(arguments.shape), arguments.seed)
+    found = signal.identify_elements()
     print(found)
-    fitted = _fit(simulated.signal, found)
-    truth = {element: density.data for element, density in simulated.density.items()}
+    fitted = _fit(signal, found)
+    truth = {e: density.data for e, density in signal.metadata.Simulation.areal_density}
     print("\ncorrelation of the fitted and the true maps over the pixels:")
     for element, amount in fitted.items():
         if element in truth:
             print(f"{element:>4} {np.corrcoef(amount.ravel(), truth[element].ravel())[0, 1]:.3f}")
-    write_report(arguments.out, found, fitted, truth)
+    write_folder(arguments.out, Result("demo", found, fitted, truth))
     print(f"\nPictures and table are in {arguments.out}")
     return 0
+
+
+def _models(arguments: argparse.Namespace) -> int:
+    from hyperspy_eelsid.ensemble import load, models
+
+    for name in models():
+        card = load(name).card
+        print(f"{name}, {card['date']}, threshold {card['threshold']:g}")
+        for member in card["members"]:
+            print(f"  {member['file']}: {member['parameters'] / 1e6:.2f} million parameters")
+        for label, scores in card["scores"].items():
+            if isinstance(scores, dict):
+                values = ", ".join(f"{key} {value:.3g}" for key, value in scores.items())
+                print(f"  {label}: {values}")
+    return 0
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    import platform
+    import time
+
+    import hyperspy.api as hs
+    import onnxruntime
+
+    from hyperspy_eelsid.data import superlattice
+    from hyperspy_eelsid.ensemble import load
+    from hyperspy_eelsid.exceptions import EelsidError
+
+    print(f"Python {platform.python_version()}, {platform.platform()}")
+    for name in ("hyperspy-eelsid", "hyperspy", "exspy", "numpy", "scipy", "dask"):
+        print(f"{name} {version(name)}")
+    print(f"onnxruntime {onnxruntime.__version__}: {onnxruntime.get_available_providers()}")
+    hs.preferences.General.show_progressbar = False
+    try:
+        print(f"networks {load().name} run by {load().provider}")
+        signal = superlattice((4, 65))
+        signal.identify_elements()  # the first run is slower
+        start = time.perf_counter()
+        found = signal.identify_elements()
+        rate = signal.axes_manager.navigation_size / (time.perf_counter() - start)
+        fitted = signal.auto_model(identification=found).elements
+    except EelsidError as error:
+        print(f"self-test failed: {error}", file=sys.stderr)
+        return 1
+    good = {"Ti", "O", "La"} <= set(found.elements) and fitted == found.elements
+    print(f"self-test {'passed' if good else 'failed'}: {', '.join(fitted)}, {rate:.0f} spectra/s")
+    return int(not good)
 
 
 def _fit(signal: EELSSpectrum, found: ElementIdentification) -> dict[str, np.ndarray]:

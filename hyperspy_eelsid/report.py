@@ -1,11 +1,15 @@
-"""Pictures and a table of an identification and a fit, written for people without a Python session."""
+"""Pictures, tables and pages of an identification and a fit, for people without a Python session."""
 
 from __future__ import annotations
 
+import base64
 import csv
-from collections.abc import Mapping, Sequence
+import html
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -18,42 +22,106 @@ Maps = Mapping[str, np.ndarray]
 
 PANEL_WIDTH_IN = 2.2
 DOTS_PER_INCH = 150
+PAGE_DOTS_PER_INCH = 90
+
+_STYLE = """body{font-family:sans-serif;max-width:60em;margin:2em auto;color:#222}
+table{border-collapse:collapse}td,th{padding:.2em .8em;border-bottom:1px solid #ccc;text-align:left}
+img{max-width:100%}p.small{color:#666;font-size:small}"""
 
 
-def write_report(
-    folder: Path, found: ElementIdentification, fitted: Maps, truth: Maps | None = None
-) -> None:
+class Result(NamedTuple):
+    """What is known of one signal.
+
+    Attributes
+    ----------
+    name : Name of the signal or of its file.
+    found : The identification.
+    fitted : Amount of each element that was fitted; may be empty.
+    truth : Amount of each element that is really there, of a simulation.
+    """
+
+    name: str
+    found: ElementIdentification
+    fitted: Maps
+    truth: Maps = {}
+
+
+def write_folder(folder: Path, result: Result) -> None:
     """Write ``elements.csv``, ``elements.png`` and, for an image, ``maps.png``.
 
     Parameters
     ----------
     folder : Where to write; made if it is not there.
-    found : The identification.
-    fitted : Amount of each element that was fitted; may be empty.
-    truth : Amount of each element that is really there, of a simulation.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    found, fitted = result.found, result.fitted
     found.plot().savefig(folder / "elements.png", dpi=DOTS_PER_INCH)
 
     with (folder / "elements.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(("element", "share of pixels above threshold", "mean fitted amount"))
         for element in found.elements:
-            amount = fitted[element].mean() if element in fitted else ""
+            amount = np.nanmean(fitted[element]) if element in fitted else ""
             table.writerow((element, found.fraction[element], amount))
 
-    columns = [
-        *found.elements,
-        *(element for element in truth or () if element not in found.elements),
-    ]
-    if found.probability.axes_manager.navigation_dimension == 2 and columns:
-        rows = {
-            "truth": truth or {},
-            "probability": {element: found.probability[element].data for element in columns},
-            "model fit": fitted,
-        }
-        figure = maps_figure({label: maps for label, maps in rows.items() if maps}, columns)
+    if (figure := _result_maps(result)) is not None:
         figure.savefig(folder / "maps.png", dpi=DOTS_PER_INCH)
+
+
+def write_page(path: Path, results: Iterable[Result]) -> None:
+    """Write one HTML page with tables and pictures of all results, which needs no other file."""
+    body = "".join(_section(result) for result in results)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Elements</title>'
+        f"<style>{_STYLE}</style></head><body>{body}"
+        f'<p class="small">hyperspy_eelsid {version("hyperspy-eelsid")}</p></body></html>',
+        encoding="utf-8",
+    )
+
+
+def _section(result: Result) -> str:
+    figures = [result.found.plot(), _result_maps(result)]
+    pictures = "".join(f"<p>{_picture(figure)}</p>" for figure in figures if figure is not None)
+    return f"<h1>{html.escape(result.name)}</h1>{result.found._repr_html_()}{pictures}"
+
+
+def _picture(figure: Figure) -> str:
+    """An ``img`` that holds the picture itself."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=PAGE_DOTS_PER_INCH)
+    return (
+        f'<img alt="" src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
+    )
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """An identification and the mean fitted amounts in types that JSON knows."""
+    found = result.found
+    table = found.to_dataframe().reset_index().to_dict("records")
+    for row in table:
+        if row["element"] in result.fitted:
+            row["mean fitted amount"] = float(np.nanmean(result.fitted[row["element"]]))
+    settings = {
+        "threshold": found.threshold,
+        "min_fraction": found.min_fraction,
+        "model": found.model,
+    }
+    return {"name": result.name, **settings, "elements": table}
+
+
+def _result_maps(result: Result) -> Figure | None:
+    """Maps of truth, probability and fit of an image; None when there is nothing to draw."""
+    found = result.found
+    columns = [*found.elements, *(e for e in result.truth if e not in found.elements)]
+    if found.probability.axes_manager.navigation_dimension != 2 or not columns:
+        return None
+    rows = {
+        "truth": result.truth,
+        "probability": {element: found.probability[element].data for element in columns},
+        "model fit": result.fitted,
+    }
+    return maps_figure({label: maps for label, maps in rows.items() if maps}, columns)
 
 
 def maps_figure(rows: Mapping[str, Maps], elements: Sequence[str]) -> Figure:

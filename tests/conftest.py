@@ -26,9 +26,9 @@ def close_figures():
 @pytest.fixture(scope="session")
 def superlattice():
     """The demo's spectrum image at a tenth of its pixels, with the truth; not to be changed."""
-    from hyperspy_eelsid import demo
+    from hyperspy_eelsid import data
 
-    return demo.superlattice(shape=(12, 65), seed=1)
+    return data.superlattice(shape=(12, 65), seed=1)
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from importlib.metadata import version
@@ -12,7 +13,7 @@ from hyperspy_eelsid import cli
 @pytest.fixture
 def image_file(superlattice, tmp_path):
     path = tmp_path / "image.hspy"
-    superlattice.signal.save(path)
+    superlattice.save(path)
     return path
 
 
@@ -67,14 +68,52 @@ def test_untyped_spectrum_says_how_to_become_eels(tmp_path, capfd):
 
 def test_square_brackets_in_a_file_name(superlattice, tmp_path):
     path = tmp_path / "scan[1].hspy"
-    superlattice.signal.save(path)
+    superlattice.save(path)
     (loaded,) = cli.load_eels(path)
-    np.testing.assert_array_equal(loaded.data, superlattice.signal.data)
+    np.testing.assert_array_equal(loaded.data, superlattice.data)
 
 
 def test_msa_file_is_opened(superlattice, tmp_path):
     path = tmp_path / "spectrum.msa"
-    summed = superlattice.signal.sum()
+    summed = superlattice.sum()
     summed.save(path, encoding="utf8")
     (loaded,) = cli.load_eels(path)
     np.testing.assert_allclose(loaded.data, summed.data)
+
+
+def test_one_page_and_json(superlattice, tmp_path, capfd):
+    path, page = tmp_path / "a <b>.hspy", tmp_path / "report.html"
+    superlattice.inav[:20, :4].save(path)
+    code = cli.main(["identify", str(path), "--json", "--report", str(page), "--exclude", "Ba"])
+    assert code == 0
+    (entry,) = json.loads(capfd.readouterr().out)
+    elements = {row["element"]: row for row in entry["elements"]}
+    assert "Ti" in elements and "Ba" not in elements
+    assert elements["Ti"]["edges"] == {"L": 456} and elements["Ti"]["mean fitted amount"] > 0
+    text = page.read_text(encoding="utf-8")
+    assert "<h1>a &lt;b&gt;</h1>" in text and "<td>Ti-L 456</td>" in text
+    assert text.count('src="data:image/png;base64,') == 2
+    assert "http" not in text
+
+
+def test_a_broken_file_does_not_stop_the_others(superlattice, tmp_path, capfd):
+    superlattice.sum().save(tmp_path / "good.hspy")
+    names = [str(tmp_path / name) for name in ("absent.dm4", "good.hspy")]
+    assert cli.main(["identify", *names, "--json"]) == 1
+    output = capfd.readouterr()
+    assert [entry["name"] for entry in json.loads(output.out)] == ["good"]
+    assert "no such file" in output.err
+
+
+def test_unknown_element_is_told(superlattice, tmp_path, capfd):
+    superlattice.sum().save(tmp_path / "good.hspy")
+    assert cli.main(["identify", str(tmp_path / "good.hspy"), "--elements", "Ti", "Xx"]) == 1
+    assert "Unknown elements 'Xx'" in capfd.readouterr().err
+
+
+def test_models_and_doctor(capfd):
+    assert cli.main(["models"]) == 0
+    assert "threshold" in capfd.readouterr().out
+    assert cli.main(["doctor"]) == 0
+    text = capfd.readouterr().out
+    assert "self-test passed" in text and "ExecutionProvider" in text and version("exspy") in text

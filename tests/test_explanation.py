@@ -26,7 +26,7 @@ def test_a_window_narrower_than_what_is_covered(step_networks):
 
 def test_shipped_networks_look_at_the_onset(superlattice):
     """Of an element with one edge in the window the most relevant energy lies at that edge."""
-    found = superlattice.signal.sum().identify_elements()
+    found = superlattice.sum().identify_elements()
     for element, onset in {"Ti": 456, "O": 532, "Mn": 640}.items():
         relevant = found.explain(element)
         assert abs(relevant.axes_manager[-1].axis[np.argmax(relevant.data)] - onset) < 2 * WIDTH_EV
