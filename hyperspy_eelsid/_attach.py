@@ -36,6 +36,7 @@ def _attach(module: ModuleType) -> None:
     signal_class = getattr(module, "EELSSpectrum", None)
     if signal_class is not None:
         signal_class.identify_elements = identify_elements
+        signal_class.identify_elements_gui = identify_elements_gui
         signal_class.auto_model = auto_model
 
 
@@ -117,6 +118,26 @@ def identify_elements(
         add_elements=add_elements,
         show_progressbar=show_progressbar,
     )
+
+
+def identify_elements_gui(
+    self: EELSSpectrum, display: bool = True, toolkit: str | None = None
+) -> dict[str, Any] | None:
+    """Identify elements in an interactive form: run the networks, then judge with other settings.
+
+    Parameters
+    ----------
+    display : Display the form; if False, return its widgets in a dictionary instead.
+    toolkit : ``"ipywidgets"`` or ``"traitsui"``; None for all that are installed and enabled.
+
+    Raises
+    ------
+    ImportError
+        If no toolkit is installed and enabled.
+    """
+    from hyperspy_eelsid.gui import show
+
+    return show(self, display, toolkit)
 
 
 def auto_model(self: EELSSpectrum, *args: Any, **kwargs: Any) -> EELSModel:
