@@ -50,7 +50,7 @@ def identify_elements(obj: IdentificationTool, **kwargs: Any) -> dict[str, Any]:
     run.on_click(lambda _: obj.identify())
     add.on_click(lambda _: obj.add_elements())
     buttons = ipywidgets.HBox([run, add, progress])
-    form = ipywidgets.VBox([*rows, buttons, message])
+    form = ipywidgets.VBox([*rows, buttons, message], layout={"max_width": "40em"})
     box = ipywidgets.VBox([form, table, picture, maps])
     outputs = {"progress": progress, "message": message, "table": table}
     outputs |= {"picture": picture, "maps": maps}
