@@ -159,7 +159,11 @@ def _models(arguments: argparse.Namespace) -> int:
             print(f"  {member['file']}: {member['parameters'] / 1e6:.2f} million parameters")
         for label, scores in card["scores"].items():
             if isinstance(scores, dict):
-                values = ", ".join(f"{key} {value:.3g}" for key, value in scores.items())
+                values = ", ".join(
+                    f"{key} {value:.3g}"
+                    for key, value in scores.items()
+                    if not isinstance(value, dict)
+                )
                 print(f"  {label}: {values}")
     return 0
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+from scipy.special import expit, logit
 
 from hyperspy_eelsid.edges import ELEMENTS
 from hyperspy_eelsid.exceptions import DeviceError, WeightsError
@@ -21,6 +22,7 @@ _logger = logging.getLogger(__name__)
 
 WEIGHTS = Path(__file__).parent / "weights"
 BATCH_SIZE = 32  # fastest on the CPU
+SMALLEST = 1e-6  # network outputs nearer to 0 or 1 are not told apart
 DEVICES = ("auto", "cpu", "cuda")
 _GPU, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
@@ -58,7 +60,7 @@ def _session(path: Path, device: str) -> onnxruntime.InferenceSession:
 
 
 class Ensemble:
-    """Networks whose mean is the probability of each element.
+    """Networks whose mean, calibrated as the card says, is the probability of each element.
 
     Parameters
     ----------
@@ -147,7 +149,15 @@ class Ensemble:
             for session in self._sessions:
                 (output,) = session.run(None, {session.get_inputs()[0].name: batch})
                 result[first : first + size] += output
-        return result / len(self._sessions)
+        return self._calibrated(result / len(self._sessions))
+
+    def _calibrated(self, probability: np.ndarray) -> np.ndarray:
+        """Platt's calibration of the mean, so that elements with the probability p are there in a share p of cases."""
+        if "calibration" not in self.card:
+            return probability
+        slope, intercept = self.card["calibration"]
+        odds = logit(np.clip(probability, SMALLEST, 1 - SMALLEST))
+        return expit(slope * odds + intercept).astype(np.float32)
 
 
 def models() -> dict[str, Path]:

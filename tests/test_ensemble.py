@@ -98,3 +98,15 @@ def test_devices(steps_folder, monkeypatch):
     monkeypatch.setattr("hyperspy_eelsid.ensemble._has_cuda_driver", lambda: False)
     with pytest.raises(DeviceError, match="device='auto'"):
         Ensemble(steps_folder, "cuda")
+
+
+def test_calibration_of_the_card_is_applied(tmp_path, spectra):
+    write_ensemble(tmp_path)
+    raw = Ensemble(tmp_path).predict(spectra)
+    card = json.loads((tmp_path / "card.json").read_text())
+    (tmp_path / "card.json").write_text(json.dumps(card | {"calibration": [0.5, -1.0]}))
+    calibrated = Ensemble(tmp_path).predict(spectra)
+    between = (raw > 1e-5) & (raw < 1 - 1e-5)
+    odds = raw[between] / (1 - raw[between])
+    expected = np.sqrt(odds) * np.exp(-1)
+    np.testing.assert_allclose(calibrated[between], expected / (1 + expected), rtol=1e-3)

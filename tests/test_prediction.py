@@ -37,7 +37,9 @@ def test_few_blocks_are_in_memory_at_once(step_networks):
 
     class Count(Callback):
         def _pretask(self, key, dsk, state):
-            most.append(sum(np.ndim(v) == 3 and v.shape[-1] == 300 for v in state["cache"].values()))
+            most.append(
+                sum(np.ndim(v) == 3 and v.shape[-1] == 300 for v in state["cache"].values())
+            )
 
     signal = lazy_steps(256, lambda: alive.append(1))
     with dask.config.set(scheduler="threads", num_workers=2), Count():

@@ -77,6 +77,7 @@ def write_card(
     threshold: float,
     training: dict[str, object],
     scores: dict[str, object],
+    calibration: tuple[float, float] = (1.0, 0.0),
 ) -> Path:
     """Describe the ensemble in ``card.json`` beside its files."""
     card = {
@@ -87,6 +88,7 @@ def write_card(
         "dispersion": 1.0,
         "normalisation": "maximum 1 in the measured window, zero outside",
         "threshold": threshold,
+        "calibration": calibration,
         "members": members,
         "training": training,
         "scores": scores,

@@ -7,8 +7,11 @@ match ratio is the share of spectra whose set of elements is exactly right.
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import logit
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
+SMALLEST = 1e-6
 THRESHOLDS = np.round(np.arange(0.02, 0.99, 0.01), 2)
 
 
@@ -30,6 +33,62 @@ def scores(labels: np.ndarray, probability: np.ndarray, threshold: float) -> dic
         "f1": float(f1),
         "emr": float(accuracy_score(labels, found)),
     }
+
+
+def intervals(
+    labels: np.ndarray, found: np.ndarray, draws: int = 500, seed: int = 0
+) -> dict[str, tuple[float, float]]:
+    """95 % confidence intervals of F1 and exact match ratio, by resampling the spectra.
+
+    Parameters
+    ----------
+    labels, found : Shape (n_spectra, n_elements), 0 or 1.
+    draws : Number of resampled sets.
+
+    References
+    ----------
+    B. Efron, Ann. Statist. 7, 1 (1979).
+    """
+    rng = np.random.default_rng(seed)
+    results = []
+    for _ in range(draws):
+        rows = rng.integers(len(labels), size=len(labels))
+        result = scores(labels[rows], found[rows], 0.5)
+        results.append((result["f1"], result["emr"]))
+    low, high = np.percentile(results, (2.5, 97.5), axis=0).round(4).tolist()
+    return {name: (low[i], high[i]) for i, name in enumerate(("f1", "emr"))}
+
+
+def calibration_error(labels: np.ndarray, probability: np.ndarray, bins: int = 15) -> float:
+    """Expected calibration error: mean difference of probability and frequency over bins of probability.
+
+    Parameters
+    ----------
+    labels, probability : Same shape.
+
+    References
+    ----------
+    M. P. Naeini, G. F. Cooper and M. Hauskrecht, Proc. AAAI 29, 2901 (2015).
+    """
+    number = np.minimum((probability.ravel() * bins).astype(int), bins - 1)
+    difference = np.bincount(number, (probability - labels).ravel(), minlength=bins)
+    return float(np.abs(difference).sum() / probability.size)
+
+
+def calibration(labels: np.ndarray, probability: np.ndarray) -> tuple[float, float]:
+    """Slope a and intercept b for which the logistic function of a logit(p) + b is a calibrated probability.
+
+    Parameters
+    ----------
+    labels, probability : Shape (n,).
+
+    References
+    ----------
+    J. Platt, in Advances in Large Margin Classifiers, MIT Press 2000, p. 61.
+    """
+    clipped = np.clip(probability, SMALLEST, 1 - SMALLEST)
+    platt = LogisticRegression(C=np.inf).fit(logit(clipped)[:, None], labels)
+    return float(platt.coef_[0, 0]), float(platt.intercept_[0])
 
 
 def balanced_threshold(labels: np.ndarray, probability: np.ndarray) -> float:

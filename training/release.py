@@ -19,6 +19,7 @@ _logger = logging.getLogger(__name__)
 
 EMPTY_SPECTRA = 1000
 CHECKED_SPECTRA = 64
+FEW_COUNTS = 200_000
 
 
 def _load(run: Path):
@@ -51,12 +52,23 @@ def release(runs: list[Path], out: Path, name: str, spectra: int, seed: int) -> 
         _logger.info("%s", members[-1])
     training = {"recipe": "robust", "runs": [_history(run) for run in runs]}
     write_card(out, name, members, 0.5, training, {})
-    predict = ensemble.load(out).predict
+    labels, probability, windows = evaluate.simulated(
+        ensemble.Ensemble(out).predict, "robust", "validation", spectra, seed
+    )
+    possible = evaluate.possible(windows)
+    calibration = metrics.calibration(labels[possible], probability[possible])
+    write_card(out, name, members, 0.5, training, {}, calibration)
+    predict = ensemble.Ensemble(out).predict
     validation = evaluate.simulated(predict, "robust", "validation", spectra, seed)
     threshold = evaluate.best_threshold(*validation)
 
     def figures(labels, probability, windows):
-        return metrics.scores(labels, evaluate.decisions(probability, windows, threshold), 0.5)
+        found = evaluate.decisions(probability, windows, threshold)
+        possible = evaluate.possible(windows)
+        return metrics.scores(labels, found, 0.5) | {
+            "intervals": metrics.intervals(labels, found),
+            "calibration_error": metrics.calibration_error(labels[possible], probability[possible]),
+        }
 
     scores: dict[str, object] = {"spectra": spectra, "validation robust": figures(*validation)}
     for recipe in ("robust", "pub"):
@@ -65,7 +77,7 @@ def release(runs: list[Path], out: Path, name: str, spectra: int, seed: int) -> 
     _, probability, windows = evaluate.simulated(predict, "pub", "empty", EMPTY_SPECTRA, seed)
     wrong = evaluate.decisions(probability, windows, threshold).any(axis=1)
     scores["empty"] = {"spectra": EMPTY_SPECTRA, "right": int(np.sum(~wrong))}
-    write_card(out, name, members, threshold, training, scores)
+    write_card(out, name, members, threshold, training, scores, calibration)
     _logger.info("threshold %.2f, %s", threshold, scores)
 
 
@@ -77,19 +89,21 @@ def score_measured(catalog: Path, record: bool = False) -> None:
     catalog : JSON list of labelled spectra, as in :func:`training.evaluate.measured`.
     record : Write the scores at the ensemble's own threshold into its card.
     """
-    results = []
-    entries, _ = evaluate.measured(
-        catalog, lambda signal: results.append(identify_elements(signal)) or []
-    )
+    entries, results = evaluate.measured(catalog, identify_elements)
+    _, noisy = evaluate.measured(catalog, identify_elements, total_counts=FEW_COUNTS)
     networks = ensemble.load()
 
-    def figures(threshold: float) -> dict[str, dict[str, float]]:
-        found = [set(result.with_threshold(threshold).elements) for result in results]
+    def figures(threshold: float) -> dict[str, dict[str, object]]:
+        found, few = (
+            [set(result.with_threshold(threshold).elements) for result in some]
+            for some in (results, noisy)
+        )
         chosen = [i for i, entry in enumerate(entries) if not entry["has_N_edge"]]
         some = [entries[i] for i in chosen], [found[i] for i in chosen]
         return {
             "measured": evaluate.measured_scores(entries, found),
             "measured without N edges": evaluate.measured_scores(*some),
+            f"measured with {FEW_COUNTS:,} counts": evaluate.measured_scores(entries, few),
         }
 
     _logger.info("the threshold of the ensemble is %.2f", networks.threshold)
@@ -101,5 +115,5 @@ def score_measured(catalog: Path, record: bool = False) -> None:
         save_card(ensemble.WEIGHTS, card)
 
 
-def _line(scores: dict[str, float]) -> str:
-    return " ".join(f"{name} {value:.3f}" for name, value in scores.items())
+def _line(scores: dict[str, object]) -> str:
+    return " ".join(f"{name} {scores[name]:.3f}" for name in ("precision", "recall", "f1", "emr"))
