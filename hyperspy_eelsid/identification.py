@@ -21,6 +21,7 @@ from hyperspy.signals import BaseSignal, LazySignal, Signal1D
 
 from hyperspy_eelsid import decision, preprocessing
 from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS, visible_groups
+from hyperspy_eelsid.energy_offset import energy_offset
 from hyperspy_eelsid.exceptions import InvalidSpectraError, SignalTypeError
 from hyperspy_eelsid.explanation import relevance
 from hyperspy_eelsid.prediction import Networks, edge_range, predict_signal
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from exspy.signals import EELSSpectrum
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+NOTABLE_OFFSET_EV = 5  # more than chemical shifts make
 
 _logger = logging.getLogger(__name__)
 
@@ -128,8 +131,11 @@ class ElementIdentification:
         image = self.probability.axes_manager.navigation_dimension > 0
         asked = len(self.candidates) < len(ELEMENTS)
         among = f", among {len(self.candidates)} elements" if asked else ""
+        offset = self.energy_offset or 0
+        hint = f"; the energy axis may be off by {offset:+g} eV"
         return (
             f"threshold {self.threshold:g}{pixels if image else ''}{among}, networks {self.model}"
+            f"{hint if abs(offset) >= NOTABLE_OFFSET_EV else ''}"
         )
 
     @cached_property
@@ -207,6 +213,16 @@ class ElementIdentification:
             where = self._found[:, index]
             strength[element] = float(self._valid_pixels[where, index].mean())
         return strength
+
+    @cached_property
+    def energy_offset(self) -> float | None:
+        """How far the energy axis is off [eV], as the edges that are found show it; None when they do not.
+
+        Positive when edges are seen above their tabulated onsets; see
+        :func:`hyperspy_eelsid.energy_offset.energy_offset`.
+        """
+        elements = self._elements
+        return energy_offset(self.spectrum.data, self.energy, elements)
 
     @property
     def edges(self) -> dict[str, dict[str, float]]:
