@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import keras
-from keras import ops
+from keras import layers, ops
+
+from hyperspy_eelsid.preprocessing import N_CHANNELS
 
 FLOOR = 1e-4
 SMALLEST = 1e-12  # runtimes differ in whether a number like 1e-40 is zero
@@ -55,3 +57,16 @@ class SpectralFeatures(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (*input_shape, N_FEATURES)
+
+
+def spectra_input(views: bool) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """The input of a network, (batch, 3072), and what its first layer sees, (batch, 3072, n).
+
+    Parameters
+    ----------
+    views : True for the six of :class:`SpectralFeatures`, False for the spectrum alone, as published.
+    """
+    spectra = keras.Input((N_CHANNELS,), name="spectra")
+    if views:
+        return spectra, SpectralFeatures(name="features")(spectra)
+    return spectra, layers.Reshape((N_CHANNELS, 1), name="channels")(spectra)

@@ -5,29 +5,70 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from hyperspy_eelsid.preprocessing import N_CHANNELS
-from training.networks.features import SpectralFeatures
-from training.networks.vit import dense_head
+from training.networks.features import spectra_input
+from training.networks.head import dense_head, initializer, reduce
 
 
 def unet(
+    widths: tuple[int, ...],
+    kernel: int,
+    reduction: str,
+    reduced: int,
+    head: tuple[int, ...],
+    dropout: tuple[float, ...],
+) -> keras.Model:
+    """Build the published U-Net: it sees the spectrum alone, and skip connections are appended.
+
+    Parameters
+    ----------
+    widths : Number of features on each level, from fine to coarse; each level halves the resolution.
+    kernel : Length of all convolutions.
+    reduction, reduced : As in :func:`training.networks.head.reduce`.
+    head, dropout : As in :func:`training.networks.head.dense_head`.
+    """
+
+    def convolve(x: keras.KerasTensor, width: int, name: str) -> keras.KerasTensor:
+        x = layers.Conv1D(
+            width, kernel, padding="same", kernel_initializer=initializer("relu"), name=name
+        )(x)
+        x = layers.BatchNormalization(name=f"{name}_norm")(x)
+        return layers.Activation("relu", name=f"{name}_relu")(x)
+
+    spectra, x = spectra_input(views=False)
+    skips = []
+    for level, width in enumerate(widths[:-1]):
+        x = convolve(x, width, f"down{level}_conv")
+        skips.append(x)
+        x = layers.MaxPooling1D(2, name=f"down{level}_pool")(x)
+    x = convolve(x, widths[-1], "bottom_conv")
+    for level, width in reversed(list(enumerate(widths[:-1]))):
+        x = layers.UpSampling1D(2, name=f"up{level}_sample")(x)
+        x = convolve(x, width, f"up{level}_conv0")
+        x = layers.Concatenate(name=f"up{level}_skip")([x, skips[level]])
+        if level:
+            x = convolve(x, width, f"up{level}_conv1")
+    x = reduce(x, reduction, reduced, "relu")
+    return dense_head(spectra, x, head, dropout, "unet", "relu", batch_norm=True)
+
+
+def lean_unet(
     stride: int,
     widths: tuple[int, ...],
     kernel: int,
+    reduction: str,
     reduced: int,
     head: tuple[int, ...],
-    dropout: float = 0.1,
+    dropout: tuple[float, ...],
 ) -> keras.Model:
-    """Build a U-Net.
+    """Build a U-Net that trains fast on a CPU: it sees every `stride`-th channel, and skip connections are added.
 
     Parameters
     ----------
     stride : Distance of the first convolution's steps in channels.
     widths : Number of features on each level, from fine to coarse; each level halves the resolution.
     kernel : Length of all convolutions.
-    reduced : Features of a position after the 1x1 convolution that ends the decoder.
-    head : Widths of the dense layers before the output.
-    dropout : Dropout rate before the output.
+    reduction, reduced : As in :func:`training.networks.head.reduce`.
+    head, dropout : As in :func:`training.networks.head.dense_head`.
     """
 
     def block(x: keras.KerasTensor, width: int, name: str) -> keras.KerasTensor:
@@ -40,8 +81,7 @@ def unet(
         y = layers.Activation("silu", name=f"{name}_silu1")(y)
         return layers.Add(name=f"{name}_add")([x, y])
 
-    spectra = keras.Input((N_CHANNELS,), name="spectra")
-    x = SpectralFeatures(name="features")(spectra)
+    spectra, x = spectra_input(views=True)
     x = layers.Conv1D(
         widths[0], 2 * stride, strides=stride, padding="same", activation="silu", name="stem"
     )(x)
@@ -58,6 +98,5 @@ def unet(
         x = layers.Conv1D(width, kernel, padding="same", use_bias=False, name=f"up{level}_conv")(x)
         x = layers.BatchNormalization(name=f"up{level}_norm")(x)
         x = layers.Activation("silu", name=f"up{level}_silu")(x)
-    x = layers.Conv1D(reduced, 1, activation="silu", name="feature_weighting")(x)
-    x = layers.Flatten(name="flatten")(x)
+    x = reduce(x, reduction, reduced, "silu")
     return dense_head(spectra, x, head, dropout, "unet")

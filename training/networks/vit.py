@@ -5,9 +5,8 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from hyperspy_eelsid.edges import ELEMENTS
-from hyperspy_eelsid.preprocessing import N_CHANNELS
-from training.networks.features import SpectralFeatures
+from training.networks.features import spectra_input
+from training.networks.head import ClassToken, dense_head, reduce
 
 
 @keras.saving.register_keras_serializable("hyperspy_eelsid")
@@ -23,59 +22,91 @@ class EnergyEmbedding(layers.Layer):
         return tokens + self.embedding
 
 
-def vit(
-    stem: tuple[tuple[int, int, int], ...],
+@keras.saving.register_keras_serializable("hyperspy_eelsid")
+def gelu(x):
+    """Gaussian error linear unit in its tanh form; the exact one cannot be exported to ONNX."""
+    return keras.activations.gelu(x, approximate=True)
+
+
+ACTIVATIONS = {"gelu": gelu, "silu": keras.activations.silu}
+
+
+def encoder(
+    x: keras.KerasTensor,
     blocks: int,
     heads: int,
+    key_size: int,
     mlp: int,
+    activation: str,
+    dropout: float,
+) -> keras.KerasTensor:
+    """Transformer blocks with normalisation before attention and perceptron, and a last normalisation.
+
+    Parameters
+    ----------
+    x : Tokens, shape (batch, token, width).
+    blocks, heads, key_size : Number of blocks, of attention heads in each, and of features a head compares.
+    mlp : Hidden width of the perceptron in a block.
+    activation : ``"gelu"`` or ``"silu"``.
+    dropout : Dropout rate of the attention and of the perceptron.
+    """
+
+    def dropped(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+        return layers.Dropout(dropout, name=name)(x) if dropout else x
+
+    width = x.shape[-1]
+    for i in range(blocks):
+        y = layers.LayerNormalization(epsilon=1e-5, name=f"block{i}_attention_norm")(x)
+        y = layers.MultiHeadAttention(heads, key_size, dropout=dropout, name=f"block{i}_attention")(
+            y, y
+        )
+        x = layers.Add(name=f"block{i}_attention_add")([x, y])
+        y = layers.LayerNormalization(epsilon=1e-5, name=f"block{i}_mlp_norm")(x)
+        y = layers.Dense(mlp, activation=ACTIVATIONS[activation], name=f"block{i}_mlp_in")(y)
+        y = dropped(y, f"block{i}_mlp_in_dropout")
+        y = layers.Dense(width, name=f"block{i}_mlp_out")(y)
+        y = dropped(y, f"block{i}_mlp_out_dropout")
+        x = layers.Add(name=f"block{i}_mlp_add")([x, y])
+    return layers.LayerNormalization(epsilon=1e-5, name="norm")(x)
+
+
+def vit(
+    views: bool,
+    stem: tuple[tuple[int, int, int], ...],
+    padding: str,
+    blocks: int,
+    heads: int,
+    key_size: int,
+    mlp: int,
+    activation: str,
+    block_dropout: float,
+    reduction: str,
     reduced: int,
+    reduced_activation: str | None,
     head: tuple[int, ...],
-    dropout: float = 0.1,
+    dropout: tuple[float, ...],
 ) -> keras.Model:
     """Build a vision transformer.
 
     Parameters
     ----------
+    views : Whether it sees :class:`training.networks.features.SpectralFeatures` or the spectrum alone.
     stem : Features, kernel and stride of the convolutions that cut the spectrum into patches; one convolution is the
         original embedding, several small ones learn faster (Xiao et al., arXiv:2106.14881). The last number of
         features is the width of a token.
-    blocks, heads : Number of transformer blocks, and of attention heads in each.
-    mlp : Hidden width of the perceptron in a block.
-    reduced : Features a token is reduced to by the 1x1 convolution before the dense layers.
-    head : Widths of the dense layers before the output.
-    dropout : Dropout rate before the output.
+    padding : Padding of these convolutions.
+    blocks, heads, key_size, mlp, activation, block_dropout : As in :func:`encoder`.
+    reduction, reduced, reduced_activation : As in :func:`training.networks.head.reduce`.
+    head, dropout : As in :func:`training.networks.head.dense_head`.
     """
-    spectra = keras.Input((N_CHANNELS,), name="spectra")
-    x = SpectralFeatures(name="features")(spectra)
+    spectra, x = spectra_input(views)
     for i, (width, kernel, stride) in enumerate(stem):
-        x = layers.Conv1D(width, kernel, strides=stride, padding="same", name=f"patches{i}")(x)
+        x = layers.Conv1D(width, kernel, strides=stride, padding=padding, name=f"patches{i}")(x)
         if i < len(stem) - 1:
             x = layers.Activation("silu", name=f"patches{i}_silu")(x)
+    if reduction == "token":
+        x = ClassToken(name="class_token")(x)
     x = EnergyEmbedding(name="energy_embedding")(x)
-    for i in range(blocks):
-        y = layers.LayerNormalization(epsilon=1e-5, name=f"block{i}_attention_norm")(x)
-        y = layers.MultiHeadAttention(heads, width // heads, name=f"block{i}_attention")(y, y)
-        x = layers.Add(name=f"block{i}_attention_add")([x, y])
-        y = layers.LayerNormalization(epsilon=1e-5, name=f"block{i}_mlp_norm")(x)
-        y = layers.Dense(mlp, activation="silu", name=f"block{i}_mlp_in")(y)
-        y = layers.Dense(width, name=f"block{i}_mlp_out")(y)
-        x = layers.Add(name=f"block{i}_mlp_add")([x, y])
-    x = layers.LayerNormalization(epsilon=1e-5, name="norm")(x)
-    x = layers.Conv1D(reduced, 1, activation="silu", name="feature_weighting")(x)
-    x = layers.Flatten(name="flatten")(x)
-    return dense_head(spectra, x, head, dropout, "vit")
-
-
-def dense_head(
-    spectra: keras.KerasTensor,
-    x: keras.KerasTensor,
-    head: tuple[int, ...],
-    dropout: float,
-    name: str,
-) -> keras.Model:
-    """Dense layers and the sigmoid output of 80 elements."""
-    for i, width in enumerate(head):
-        x = layers.Dense(width, activation="silu", name=f"head{i}")(x)
-    x = layers.Dropout(dropout, name="dropout")(x)
-    x = layers.Dense(len(ELEMENTS), activation="sigmoid", dtype="float32", name="probability")(x)
-    return keras.Model(spectra, x, name=name)
+    x = encoder(x, blocks, heads, key_size, mlp, activation, block_dropout)
+    x = reduce(x, reduction, reduced, reduced_activation)
+    return dense_head(spectra, x, head, dropout, "vit", ACTIVATIONS[activation])
