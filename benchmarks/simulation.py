@@ -15,7 +15,7 @@ from hyperspy_eelsid.edges import EDGES, ELEMENTS
 from training.dataset import make_simulator
 from training.edge_library import BEAM_ENERGIES_KEV
 from training.fine_structure import add_profile, largest_ratio, random_profile
-from training.simulation import low_loss_transfer
+from training.low_loss import low_loss_transfer
 
 BLOCK = 400
 BLOCKS = 5

@@ -9,8 +9,9 @@ import numpy as np
 
 from hyperspy_eelsid.edges import EDGES, ELEMENT_INDEX, ELEMENTS
 from training.dataset import make_simulator
+from training.low_loss import low_loss_transfer
 from training.measurement import power_law
-from training.simulation import Simulator, low_loss_transfer
+from training.simulation import Simulator
 
 IMAGES = Path(__file__).parent / "images"
 

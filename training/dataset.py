@@ -17,8 +17,9 @@ from hyperspy_eelsid.edges import ELEMENTS
 from hyperspy_eelsid.preprocessing import N_CHANNELS
 from training.compositions import Compositions, materials_project_formulas, read_formulas
 from training.edge_library import load
+from training.ionisation import EDGE_GROUPS
 from training.recipes import RECIPES
-from training.simulation import EDGE_GROUPS, Block, Simulator
+from training.simulation import Block, Simulator
 
 SAMPLES_PER_BLOCK = 160
 

@@ -7,106 +7,22 @@ of which the first 3072 are the network input.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
-from exspy._misc.eels.effective_angle import effective_angle as _effective_angle
-from numba import njit
 from scipy import fft
 
-from hyperspy_eelsid.edges import (
-    EDGES,
-    ELEMENT_INDEX,
-    ELEMENTS,
-    ENERGY_MAX_EV,
-    ENERGY_MIN_EV,
-    element_edges,
-)
+from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS, ENERGY_MAX_EV, ENERGY_MIN_EV
 from hyperspy_eelsid.preprocessing import N_CHANNELS, normalise
 from training.compositions import Compositions
-from training.edge_library import BEAM_ENERGIES_KEV, COLLECTION_ANGLES_MRAD
-from training.fine_structure import (
-    add_profile,
-    largest_ratio,
-    random_profile,
-    white_line,
-)
+from training.edge_library import BEAM_ENERGIES_KEV
+from training.ionisation import GROUP_HIGH, GROUP_LOW, SIGNAL_RANGE_EV, ionisation_edges
+from training.low_loss import N_PADDED, low_loss_transfer
 from training.measurement import background, degrade, draw_background, draw_detector, record
 from training.recipes import Recipe
 
 FILMS = (({"C": 1.0}, 0.25), ({"O": 1.0}, 0.15), ({"Si": 3 / 7, "N": 4 / 7}, 0.06))
-N_PADDED = 4096
-N_SIMULATED = 3264  # beyond the last channel, so that it is broadened from both sides
 MARGIN_BEFORE_EV, MARGIN_AFTER_EV = 10, 25
-SIGNAL_RANGE_EV = 50
-effective_angle = njit(cache=False)(_effective_angle)
-
-_SHARP_LINES = {("L2", z) for z in [*range(19, 31), *range(38, 47)]}
-_SHARP_LINES |= {("L3", z) for _, z in _SHARP_LINES}
-_SHARP_LINES |= {(m, z) for m in ("M4", "M5") for z in range(55, 71)}
-_SHARP_LINES |= {(m, z) for m in ("M2", "M3") for z in [*range(38, 47), *range(55, 72)]}
-_SHARP_LINES |= {(n, z) for n in ("N2", "N3") for z in range(57, 72)}
-_GIANT_RESONANCES = {(n, z) for n in ("N4", "N5") for z in range(57, 71)}
-NO_LINE, SHARP_LINE, GIANT_RESONANCE, NEAR_EDGE_PEAK = 0, 1, 2, 3
-
-
-def _line_kind(subshell: str, atomic_number: int) -> int:
-    if (subshell, atomic_number) in _SHARP_LINES:
-        return SHARP_LINE
-    if (subshell, atomic_number) in _GIANT_RESONANCES:
-        return GIANT_RESONANCE
-    return NEAR_EDGE_PEAK if subshell == "K" else NO_LINE
-
-
-@dataclass(frozen=True)
-class _EdgeArrays:
-    """The edge table as arrays that compiled code can read; edges of one element are neighbours."""
-
-    onset: np.ndarray
-    element: np.ndarray
-    first: np.ndarray  # first edge of each element, and the number of edges at the end
-    shell: np.ndarray  # principal quantum number: edges of one shell shift together
-    slot: np.ndarray  # 0 or 1: which major group of its element the edge belongs to; -1 if minor
-    line: np.ndarray
-
-    @classmethod
-    def build(cls) -> _EdgeArrays:
-        element = np.array([ELEMENT_INDEX[edge.element] for edge in EDGES])
-        slot = np.full(len(EDGES), -1)
-        for index in range(len(ELEMENTS)):
-            of_element = np.flatnonzero(element == index)
-            groups = sorted({EDGES[i].group for i in of_element if EDGES[i].major})
-            for i in of_element:
-                if EDGES[i].major:
-                    slot[i] = groups.index(EDGES[i].group)
-        return cls(
-            onset=np.array([edge.onset_energy for edge in EDGES]),
-            element=element,
-            first=np.searchsorted(element, np.arange(len(ELEMENTS) + 1)),
-            shell=np.array(["KLMNO".index(edge.group) for edge in EDGES]),
-            slot=slot,
-            line=np.array([_line_kind(edge.subshell, edge.atomic_number) for edge in EDGES]),
-        )
-
-    def group_limits(self) -> tuple[np.ndarray, np.ndarray]:
-        """Lowest and highest onset [eV] of each major group, shape (80, 2); NaN where there is none."""
-        low = np.full((len(ELEMENTS), 2), np.nan)
-        high = low.copy()
-        for onset, element, slot in zip(self.onset, self.element, self.slot, strict=True):
-            if slot >= 0:
-                low[element, slot] = np.fmin(low[element, slot], onset)
-                high[element, slot] = np.fmax(high[element, slot], onset)
-        return low, high
-
-
-EDGE_ARRAYS = _EdgeArrays.build()
-GROUP_LOW, GROUP_HIGH = EDGE_ARRAYS.group_limits()
-EDGE_GROUPS = tuple(
-    f"{element}_{group}"
-    for element in ELEMENTS
-    for group in sorted({e.group for e in element_edges(element) if e.major})
-)
 
 
 @dataclass(frozen=True)
@@ -129,162 +45,22 @@ class Block:
     parameters: dict[str, np.ndarray]
 
 
-@njit(cache=False)
-def _sum_edges(
-    rng,
-    table,
-    onsets,
-    first,
-    shells,
-    slots,
-    lines,
-    log_angles,
-    beam_energies,
-    fractions,
-    beam,
-    convergence,
-    collection,
-    diameter,
-    offset,
-    stretch,
-    start,
-    end,
-    chemical_shift,
-    structure_width,
-    structure_peaks,
-    structure_ratio,
-    with_lines,
-    edges,
-    signal,
-    reference_height,
-    reference_onset,
-):
-    """Sum the edges of each spectrum, weighted by composition, with their fine structure.
-
-    Fills `edges` (n, 4096), `signal` (n, 80, 2): the sum over the first 50 eV of each major group inside the window,
-    and the height before fine structure and the onset of one random major edge in the window.
-    """
-    structure = np.empty(128, np.float32)
-    line = np.empty(128, np.float32)
-    second = np.empty(128, np.float32)
-    for i in range(len(fractions)):
-        candidates = 0
-        for element in range(80):
-            if fractions[i, element] == 0:
-                continue
-            shell = -1
-            shift = 0.0
-            for e in range(first[element], first[element + 1]):
-                if shells[e] != shell:
-                    shell = shells[e]
-                    shift = math.floor(rng.random() * (2 * chemical_shift + 1)) - chemical_shift
-                    line_position = 0.5 + 2.5 * rng.random()
-                    line_fwhm = 1.2 + 3.3 * rng.random() ** 2
-                    line_height = 0.5 * 24 ** rng.random()
-                    asymmetry = rng.random()
-                    has_line = with_lines and rng.random() < 0.85
-                channel = int(
-                    round(onsets[e] + shift + offset[i] + stretch[i] * (onsets[e] - start[i]))
-                )
-                if channel >= N_SIMULATED or channel < 1:
-                    continue
-                n = min(N_SIMULATED - channel, table.shape[3])
-                angle = effective_angle(
-                    beam_energies[beam[i]], onsets[e], convergence[i], collection[i]
-                )
-                position = (math.log(angle) - log_angles[0]) / (log_angles[1] - log_angles[0])
-                row = min(max(int(position), 0), len(log_angles) - 2)
-                weight = np.float32(min(max(position - row, 0), 1))
-                amount = fractions[i, element]
-                low = table[e, beam[i], row]
-                high = table[e, beam[i], row + 1]
-                edge = np.empty(n, np.float32)
-                for c in range(n):
-                    edge[c] = amount * ((1 - weight) * low[c] + weight * high[c])
-                height = edge.max()
-                # one random major edge in the window, each equally likely (reservoir sampling)
-                if slots[e] >= 0 and start[i] <= channel <= end[i]:
-                    candidates += 1
-                    if rng.random() * candidates < 1:
-                        reference_height[i] = height
-                        reference_onset[i] = channel
-
-                width = structure_width[0] + rng.random() * (
-                    structure_width[1] - structure_width[0]
-                )
-                peaks = rng.integers(structure_peaks[0], structure_peaks[1] + 1)
-                random_profile(rng, peaks, width, diameter[i], structure)
-                ratio = rng.random() * largest_ratio(structure, structure_ratio)
-                if with_lines:
-                    ratio *= rng.random()
-                add_profile(edge, structure, ratio * height)
-                if has_line and lines[e] != NO_LINE:
-                    strength = line_height
-                    if lines[e] == GIANT_RESONANCE:
-                        # with few holes in the 4f shell sharp lines at the onset remain of the resonance
-                        if rng.random() < 0.7:
-                            place = 6 * line_position - 2 + 8 * rng.random()
-                            white_line(line, place, 3.5 * line_fwhm, asymmetry)
-                        else:
-                            white_line(line, 3 * line_position, line_fwhm, asymmetry)
-                    else:
-                        white_line(line, line_position, line_fwhm, asymmetry)
-                    if lines[e] == NEAR_EDGE_PEAK:
-                        # a pi* line, up to six times the step as in N2, and the broader sigma* above it
-                        strength = 0.5 * max(line_height - 1.2, 0)
-                        if rng.random() < 0.6:
-                            place = line_position + 4 + 10 * rng.random()
-                            white_line(second, place, 2 + 8 * rng.random(), asymmetry)
-                            line += (0.3 + 1.2 * rng.random()) * second
-                    m = min(n, len(line))
-                    edge[:m] += strength * height * line[:m]
-                edges[i, channel : channel + n] += edge
-                if slots[e] >= 0 and start[i] <= channel < end[i]:
-                    m = min(SIGNAL_RANGE_EV, end[i] - channel)
-                    signal[i, element, slots[e]] += edge[:m].sum()
-
-
-def low_loss_transfer(
-    zero_loss_fwhm: np.ndarray,
-    plasmon_energy: np.ndarray,
-    plasmon_width: np.ndarray,
-    thickness: np.ndarray,
-    tail: np.ndarray,
-    tail_width: np.ndarray,
+def jump_ratio_scale(
+    jump_ratio: np.ndarray, smooth: np.ndarray, height: np.ndarray, onset: np.ndarray
 ) -> np.ndarray:
-    r"""Fourier transform of the low loss that broadens the edges.
+    """Factor by which the edges are multiplied so that one of them stands on the background with its jump ratio.
 
-    Single scattering is a sum of Drude plasmons, :math:`S(E) \propto E \Gamma E_p^2 / ((E^2 - E_p^2)^2 + (E \Gamma)^2)`
-    (Egerton 2011, eq. 3.43), multiple scattering follows Poisson's law, :math:`\exp(t/\lambda (\hat S - 1))`
-    (Egerton 2011, eq. 4.10), and the zero loss is a Lorentzian. A share `tail` of every electron lands in the wide
-    Lorentzian tail of the detector.
+    The jump ratio is the height of the edge over the background at its onset (Egerton 2011, section 5.7.3).
 
     Parameters
     ----------
-    zero_loss_fwhm, thickness : Width [eV] of the zero loss and t/lambda, shape (n,).
-    plasmon_energy, plasmon_width : Energies and widths [eV], shape (n, 5), energy 0 for no plasmon.
-    tail, tail_width : Share and half width [eV] of the detector tail, shape (n,).
-
-    Returns
-    -------
-    Complex transfer function, shape (n, 2049).
+    jump_ratio : Shape (n,).
+    smooth : Background, shape (n, 3072).
+    height : Maximum of the edge before its fine structure, shape (n,).
+    onset : Channel of its onset, shape (n,); -1 for no edge, whose factor is 0.
     """
-    energy = np.arange(1, 1025, dtype=np.float32)
-    scattering = np.zeros((len(thickness), N_PADDED), np.float32)
-    for centre, width in zip(plasmon_energy.T.astype(np.float32), plasmon_width.T, strict=True):
-        centre2 = centre[:, None] ** 2
-        damping = energy * width[:, None].astype(np.float32)
-        scattering[:, 1:1025] += damping * centre2 / ((energy**2 - centre2) ** 2 + damping**2)
-    scattering /= scattering.sum(axis=1, keepdims=True)
-    transform = fft.rfft(scattering, axis=1)
-    frequency = np.arange(N_PADDED // 2 + 1, dtype=np.float32) / N_PADDED
-    decay = np.float32(-2 * np.pi) * frequency
-    plural = np.exp(thickness[:, None].astype(np.float32) * (transform - 1))
-    half_width = (zero_loss_fwhm[:, None] / 2).astype(np.float32)
-    point_spread = np.exp(decay * half_width)
-    share = tail[:, None].astype(np.float32)
-    point_spread *= 1 - share + share * np.exp(decay * tail_width[:, None].astype(np.float32))
-    return plural * point_spread
+    at_onset = smooth[np.arange(len(onset)), np.maximum(onset, 0)]
+    return np.where(onset >= 0, jump_ratio * at_onset / np.maximum(height, 1e-30), 0)
 
 
 class Simulator:
@@ -326,42 +102,12 @@ class Simulator:
         query : Index of the element whose edges the window must hold, shape (n,).
         fractions : Atomic fractions, shape (n, 80).
         """
-        n, recipe = len(query), self.recipe
+        recipe = self.recipe
         if "mixtures" in recipe.effects:
             fractions = self._mix(rng, fractions)
         p = self._draw_parameters(rng, query)
-        edges = np.zeros((n, N_PADDED), np.float32)
-        signal = np.zeros((n, len(ELEMENTS), 2), np.float32)
-        height, onset = np.zeros(n), np.full(n, -1)
-        _sum_edges(
-            rng,
-            self.table,
-            EDGE_ARRAYS.onset,
-            EDGE_ARRAYS.first,
-            EDGE_ARRAYS.shell,
-            EDGE_ARRAYS.slot,
-            EDGE_ARRAYS.line,
-            np.log(COLLECTION_ANGLES_MRAD),
-            np.array(BEAM_ENERGIES_KEV),
-            fractions,
-            p["beam"],
-            p["convergence_angle"],
-            p["collection_angle"],
-            p["atomic_diameter"],
-            p["energy_offset"],
-            p["dispersion_error"],
-            p["window_start"],
-            p["window_end"],
-            recipe.chemical_shift,
-            np.array(recipe.fine_structure_width),
-            np.array(recipe.fine_structure_peaks),
-            recipe.fine_structure_ratio,
-            "white lines" in recipe.effects,
-            edges,
-            signal,
-            height,
-            onset,
-        )
+        drawn = ionisation_edges(rng, recipe, self.table, fractions, p)
+        p |= drawn.parameters
         transfer = low_loss_transfer(
             p["zero_loss_fwhm"],
             p["plasmon_energy"],
@@ -370,18 +116,19 @@ class Simulator:
             p["detector_tail"],
             p["detector_tail_width"],
         )
-        edges = fft.irfft(fft.rfft(edges, axis=1) * transfer, n=N_PADDED, axis=1)[:, :N_CHANNELS]
+        broadened = fft.irfft(fft.rfft(drawn.spectra, axis=1) * transfer, n=N_PADDED, axis=1)
         smooth = background(recipe, p)
-        at_onset = smooth[np.arange(n), np.maximum(onset, 0)]
-        scale = np.where(onset >= 0, p["jump_ratio"] * at_onset / np.maximum(height, 1e-30), 0)
+        scale = jump_ratio_scale(
+            p["jump_ratio"], smooth, drawn.reference_height, drawn.reference_onset
+        )
         scale[p["empty"]] = 0
-        edges *= scale[:, None].astype(np.float32)
-        signal *= scale[:, None, None].astype(np.float32)
+        edges = broadened[:, :N_CHANNELS] * scale[:, None].astype(np.float32)
+        signal = drawn.signal * scale[:, None, None].astype(np.float32)
         visible = self._visible(fractions, p, signal, smooth + edges) & (scale > 0)[:, None, None]
         spectra = record(rng, recipe, edges, smooth, p)
         spectra = degrade(rng, recipe, spectra, p)
         spectra = normalise(spectra)
-        p["jump_onset"] = onset
+        p["jump_onset"] = drawn.reference_onset
         return Block(
             spectra,
             labels=visible.any(axis=2).astype(np.uint8),

@@ -4,7 +4,7 @@ import pytest
 
 from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS
 from training import dataset
-from training.simulation import EDGE_GROUPS
+from training.ionisation import EDGE_GROUPS
 
 
 @pytest.fixture(scope="module")

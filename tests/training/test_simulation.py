@@ -3,14 +3,10 @@ import pytest
 from scipy.stats import kstest, uniform
 
 from hyperspy_eelsid.edges import ELEMENTS, ENERGY_MAX_EV, ENERGY_MIN_EV
+from training.ionisation import GROUP_HIGH, GROUP_LOW, IonisationEdges, shifted_channel
+from training.low_loss import N_PADDED, low_loss_transfer
 from training.recipes import ROBUST
-from training.simulation import (
-    GROUP_HIGH,
-    GROUP_LOW,
-    N_PADDED,
-    Simulator,
-    low_loss_transfer,
-)
+from training.simulation import Simulator, jump_ratio_scale
 
 
 @pytest.fixture(scope="module")
@@ -69,22 +65,48 @@ def test_jump_ratio_is_obeyed(pub_simulator, monkeypatch):
     )
     monkeypatch.setattr("training.simulation.low_loss_transfer", lambda *arguments: 1)
     monkeypatch.setattr("training.simulation.normalise", lambda spectra: spectra)
-    monkeypatch.setattr(
-        "training.simulation._sum_edges",
-        _only_the_query_edge,
-    )
+    monkeypatch.setattr("training.simulation.ionisation_edges", _only_the_query_edge)
     block = pub_simulator.block((4,), 80)
     onset = block.parameters["jump_onset"]
     at_onset = block.spectra[np.arange(80), onset]
     np.testing.assert_allclose(at_onset, block.parameters["jump_ratio"], rtol=1e-4)
 
 
-def _only_the_query_edge(*arguments):
-    start, edges, height, onset = arguments[16], arguments[23], arguments[25], arguments[26]
-    onset[:] = start + 5
-    height[:] = 3.0
-    for row, channel in zip(edges, onset, strict=True):
+def _only_the_query_edge(rng, recipe, table, fractions, p):
+    onset, height = p["window_start"] + 5, np.full(len(fractions), 3.0)
+    spectra = np.zeros((len(fractions), N_PADDED), np.float32)
+    for row, channel in zip(spectra, onset, strict=True):
         row[channel : channel + 40] = 3.0
+    signal = np.zeros((len(fractions), 80, 2), np.float32)
+    return IonisationEdges(spectra, signal, height, onset, {})
+
+
+def test_jump_ratio_scales_the_edge_to_the_background():
+    smooth = np.tile(np.linspace(2, 1, 3072), (3, 1))
+    onset = np.array([0, 3071, -1])
+    scale = jump_ratio_scale(np.array([0.5, 0.5, 0.5]), smooth, np.array([4.0, 4.0, 4.0]), onset)
+    np.testing.assert_allclose(4 * scale, [0.5 * 2, 0.5 * 1, 0])
+
+
+def test_onsets_shift_with_the_compound_and_with_the_axis():
+    assert shifted_channel(532.0, 0, 0, 0.0, 400) == 532
+    assert shifted_channel(532.0, -2, 5, 0.0, 400) == 535
+    assert shifted_channel(900.0, 0, 0, 0.02, 400) == 910
+    assert shifted_channel(400.0, 0, 0, 0.02, 400) == 400
+
+
+def test_every_draw_of_an_edge_is_kept(pub_simulator):
+    block = pub_simulator.block((5,), 320)
+    p = block.parameters
+    there = np.isfinite(p["chemical_shift"])
+    assert there.shape == (320, 107)
+    assert there[block.groups.astype(bool)].all()
+    assert set(np.unique(p["chemical_shift"][there])) == set(range(-5, 6))
+    assert p["fine_structure_width"][there].min() >= 50
+    assert p["fine_structure_width"][there].max() <= 100
+    assert set(np.unique(p["fine_structure_peaks"][there])) == set(range(10, 26))
+    assert (p["fine_structure_ratio"][there] >= 0).all()
+    assert (p["fine_structure_ratio"][there] <= 10).all()
 
 
 def test_low_loss_conserves_intensity_and_is_causal():
