@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
+import os
 import re
 import tarfile
 from importlib.metadata import PackageNotFoundError, distribution
@@ -17,6 +19,9 @@ import numpy as np
 
 from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS
 
+_logger = logging.getLogger(__name__)
+
+KEY_VARIABLE = "MP_API_KEY"
 _MATMINER_TABLE = "matminer/utils/data_files/mp_transport/transport_database.tar.xz"
 _TOKEN = re.compile(r"([A-Z][a-z]?)(\d*\.?\d*)|(\()|\)(\d*\.?\d*)")
 
@@ -47,13 +52,18 @@ def parse_formula(formula: str) -> dict[str, float]:
 
 
 def materials_project_formulas() -> list[str]:
-    """Formulas of the Materials Project that the ``matminer`` wheel holds.
+    """Formulas of the Materials Project.
+
+    All of today's when a key to its interface is in the environment variable ``MP_API_KEY``; otherwise those that the
+    ``matminer`` wheel holds, which are always the same.
 
     Raises
     ------
     ImportError
-        If matminer is not installed; ``pip install --no-deps matminer`` is enough.
+        If neither matminer nor, with a key, mp-api is installed; ``pip install --no-deps matminer`` is enough.
     """
+    if KEY_VARIABLE in os.environ:
+        return _asked_formulas(os.environ[KEY_VARIABLE])
     try:
         path = distribution("matminer").locate_file(_MATMINER_TABLE)
     except PackageNotFoundError as error:
@@ -66,6 +76,16 @@ def materials_project_formulas() -> list[str]:
         table = archive.extractfile("transport_database.csv")
         rows = csv.DictReader(io.TextIOWrapper(table, encoding="utf-8"))
         return [row["pretty_formula"] for row in rows]
+
+
+def _asked_formulas(key: str) -> list[str]:
+    from mp_api.client import MPRester
+
+    with MPRester(key) as client:
+        entries = client.materials.summary.search(fields=["formula_pretty"], deprecated=False)
+    formulas = sorted({entry.formula_pretty for entry in entries})
+    _logger.info("%d formulas from the interface of the Materials Project", len(formulas))
+    return formulas
 
 
 def read_formulas(path: str | Path) -> list[str]:

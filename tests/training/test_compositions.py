@@ -1,8 +1,16 @@
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS
-from training.compositions import Compositions, parse_formula, read_formulas
+from training.compositions import (
+    Compositions,
+    materials_project_formulas,
+    parse_formula,
+    read_formulas,
+)
 
 
 @pytest.mark.parametrize(
@@ -45,3 +53,28 @@ def test_read_formulas(tmp_path):
     path = tmp_path / "formulas.txt"
     path.write_text("# oxides\nMgO\n\n Al2O3 \n")
     assert read_formulas(path) == ["MgO", "Al2O3"]
+
+
+def test_with_a_key_the_interface_is_asked(monkeypatch):
+    """A stand-in for the client of mp-api, which needs a network."""
+
+    class Summary:
+        def search(self, fields, deprecated):
+            assert fields == ["formula_pretty"] and not deprecated
+            return [SimpleNamespace(formula_pretty=name) for name in ("TiO2", "BN", "TiO2")]
+
+    class MPRester:
+        def __init__(self, key):
+            assert key == "secret"
+            self.materials = SimpleNamespace(summary=Summary())
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+    monkeypatch.setenv("MP_API_KEY", "secret")
+    monkeypatch.setitem(sys.modules, "mp_api", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "mp_api.client", SimpleNamespace(MPRester=MPRester))
+    assert materials_project_formulas() == ["BN", "TiO2"]
