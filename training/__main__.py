@@ -63,6 +63,15 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("evaluate", help="score the shipped ensemble on measured spectra")
     command.add_argument("catalog", type=Path, help="JSON catalog of labelled spectra")
     command.add_argument("--record", action="store_true", help="write the scores into the card")
+
+    command = commands.add_parser(
+        "report", help="compare trained networks, in Markdown and figures"
+    )
+    command.add_argument("runs", nargs="+", help="names of finished runs")
+    command.add_argument("--out", type=Path, required=True, help="folder to write")
+    command.add_argument("--spectra", type=int, default=6000, help="size of the simulated sets")
+    command.add_argument("--seed", type=int, default=1, help="seed of the sets")
+    command.add_argument("--catalog", type=Path, help="JSON catalog of labelled measured spectra")
     return parser
 
 
@@ -129,6 +138,11 @@ def main(arguments: list[str] | None = None) -> None:
         from training.release import score_measured
 
         score_measured(options.catalog, options.record)
+    elif options.command == "report":
+        from training.report import report
+
+        runs = [RUNS / run for run in options.runs]
+        report(runs, options.out, options.spectra, options.seed, options.catalog)
 
 
 if __name__ == "__main__":

@@ -4,56 +4,105 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from hyperspy_eelsid import decision
 from hyperspy_eelsid.decision import decide
-from hyperspy_eelsid.edges import ELEMENT_INDEX
-from hyperspy_eelsid.prediction import ONSET_TOLERANCE_EV
+from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS
+from hyperspy_eelsid.prediction import ONSET_TOLERANCE_EV, edge_range
+from hyperspy_eelsid.preprocessing import energy_axis, to_network_input
 from training import metrics
-from training.dataset import make_simulator, simulate_block
+from training.dataset import SAMPLES_PER_BLOCK, get_set, make_simulator, simulate_block
+from training.simulation import Block
+
+if TYPE_CHECKING:
+    from hyperspy.signals import Signal1D
 
 _logger = logging.getLogger(__name__)
 
 Predict = Callable[[np.ndarray], np.ndarray]
 THRESHOLDS = np.round(np.arange(0.2, 0.81, 0.05), 2)
+KEPT_SPECTRA = 1000
+KEPT_PARAMETERS = ("query", "jump_ratio", "counts", "energy_offset")
+NEON_SEED = 10
 UNSCORED = "C"  # support films
 
 
-def simulated(
-    predict: Predict, recipe: str, set_name: str, spectra: int, seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Labels, probabilities and windows of freshly simulated spectra.
+class Simulated(NamedTuple):
+    """Simulated spectra and what a network says of them.
+
+    Attributes
+    ----------
+    spectra : Network input, shape (n, 3072); only the first thousand are kept.
+    labels, probability : Shape (n, 80) each.
+    windows : First and last energy of an onset that can be seen [eV], shape (n, 2).
+    parameters : Drawn parameters, arrays of length n.
+    """
+
+    spectra: np.ndarray
+    labels: np.ndarray
+    probability: np.ndarray
+    windows: np.ndarray
+    parameters: dict[str, np.ndarray]
+
+
+class Measured(NamedTuple):
+    """Measured spectra of a catalog and the probabilities of their elements, shape (n, 80)."""
+
+    entries: list[dict]
+    probability: np.ndarray
+
+
+def simulated(predict: Predict, recipe: str, set_name: str, spectra: int, seed: int) -> Simulated:
+    """Freshly simulated spectra and the probabilities of their elements.
 
     Parameters
     ----------
     predict : From network input (n, 3072) to probabilities (n, 80).
     recipe, set_name, seed : Which spectra, as in :func:`training.dataset.write`; sets never share a sample.
     spectra : Number of spectra.
-
-    Returns
-    -------
-    labels, probability : Shape (n_spectra, 80) each.
-    windows : First and last energy [eV], shape (n_spectra, 2).
     """
     simulator = make_simulator(recipe)
-    labels, probability, windows = [], [], []
-    number = seen = 0
-    while seen < spectra:
-        block = simulate_block(simulator, set_name, seed, number)
-        labels.append(block.labels)
-        window = np.stack(
-            [block.parameters["window_start"], block.parameters["window_end"]], axis=1
-        )
+    per_block = SAMPLES_PER_BLOCK * get_set(set_name).spectra_per_sample
+    blocks = (simulate_block(simulator, set_name, seed, i) for i in range(-(-spectra // per_block)))
+    return _predicted(predict, blocks, spectra)
+
+
+def beside_neon(predict: Predict, spectra: int, seed: int) -> Simulated:
+    """Neon beside one other element, compounds that no training sample holds; "pub", both edges in the window.
+
+    The published networks invented nickel there.
+    """
+    rng = np.random.default_rng((seed, NEON_SEED))
+    query = np.full(spectra, ELEMENT_INDEX["Ne"])
+    fractions = np.zeros((spectra, len(ELEMENTS)), np.float32)
+    fractions[np.arange(spectra), rng.integers(len(ELEMENTS), size=spectra)] = 0.5
+    fractions[:, ELEMENT_INDEX["Ne"]] = 0.5
+    block = make_simulator("pub").simulate(rng, query, fractions)
+    return _predicted(predict, [block], spectra)
+
+
+def _predicted(predict: Predict, blocks: Iterable[Block], number: int) -> Simulated:
+    spectra, labels, probability, windows, parameters = [], [], [], [], []
+    kept = 0
+    for block in blocks:
+        p = block.parameters
+        window = np.stack([p["window_start"], p["window_end"]], axis=1)
         windows.append(window + (-ONSET_TOLERANCE_EV, ONSET_TOLERANCE_EV))
-        seen_there = [decision.visible(*row) for row in windows[-1]]
-        probability.append(predict(block.spectra) * seen_there)
-        number += 1
-        seen += len(block.labels)
-    return tuple(np.concatenate(x)[:spectra] for x in (labels, probability, windows))
+        probability.append(predict(block.spectra) * possible(windows[-1]))
+        labels.append(block.labels)
+        parameters.append({name: p[name] for name in KEPT_PARAMETERS})
+        spectra.append(block.spectra[: max(KEPT_SPECTRA - kept, 0)])
+        kept += len(spectra[-1])
+    together = {
+        name: np.concatenate([q[name] for q in parameters])[:number] for name in KEPT_PARAMETERS
+    }
+    arrays = (np.concatenate(x)[:number] for x in (spectra, labels, probability, windows))
+    return Simulated(*arrays, together)
 
 
 def possible(windows: np.ndarray) -> np.ndarray:
@@ -61,16 +110,16 @@ def possible(windows: np.ndarray) -> np.ndarray:
     return np.array([decision.visible(*window) for window in windows])
 
 
-def decisions(probability: np.ndarray, windows: np.ndarray, threshold: float) -> np.ndarray:
+def decisions(of: Simulated, threshold: float) -> np.ndarray:
     """Elements found in each spectrum by the rules of the package, uint8, shape (n_spectra, 80)."""
-    rows = zip(probability, windows, strict=True)
+    rows = zip(of.probability, of.windows, strict=True)
     return np.array([decide(p[None], threshold, *window)[0] for p, window in rows], np.uint8)
 
 
-def best_threshold(labels: np.ndarray, probability: np.ndarray, windows: np.ndarray) -> float:
+def best_threshold(validation: Simulated) -> float:
     """The threshold with the most exactly right spectra."""
     exact = [
-        metrics.scores(labels, decisions(probability, windows, threshold), 0.5)["emr"]
+        metrics.scores(validation.labels, decisions(validation, threshold), 0.5)["emr"]
         for threshold in THRESHOLDS
     ]
     return float(THRESHOLDS[int(np.argmax(exact))])
@@ -107,6 +156,23 @@ def measured(
         signal.axes_manager[-1].offset += offset
         found.append(find(signal))
     return entries, found
+
+
+def measured_probability(predict: Predict, catalog: Path) -> dict[str, Measured]:
+    """Measured spectra, all and those without N edges, and the probabilities that a network gives."""
+
+    def probability(signal: Signal1D) -> np.ndarray:
+        energy = energy_axis(signal)
+        inputs = to_network_input(signal.data[np.newaxis], energy)
+        return predict(inputs)[0] * decision.visible(*edge_range(energy))
+
+    entries, rows = measured(catalog, probability)
+    without = [not entry["has_N_edge"] for entry in entries]
+    chosen = [entry for entry, keep in zip(entries, without, strict=True) if keep]
+    return {
+        "measured": Measured(entries, np.array(rows)),
+        "measured without N edges": Measured(chosen, np.array(rows)[without]),
+    }
 
 
 def measured_scores(entries: list[dict], found: list[set[str]]) -> dict[str, object]:

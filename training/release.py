@@ -52,30 +52,29 @@ def release(runs: list[Path], out: Path, name: str, spectra: int, seed: int) -> 
         _logger.info("%s", members[-1])
     training = {"recipe": "robust", "runs": [_history(run) for run in runs]}
     write_card(out, name, members, 0.5, training, {})
-    labels, probability, windows = evaluate.simulated(
-        ensemble.Ensemble(out).predict, "robust", "validation", spectra, seed
-    )
-    possible = evaluate.possible(windows)
-    calibration = metrics.calibration(labels[possible], probability[possible])
+    raw = evaluate.simulated(ensemble.Ensemble(out).predict, "robust", "validation", spectra, seed)
+    possible = evaluate.possible(raw.windows)
+    calibration = metrics.calibration(raw.labels[possible], raw.probability[possible])
     write_card(out, name, members, 0.5, training, {}, calibration)
     predict = ensemble.Ensemble(out).predict
     validation = evaluate.simulated(predict, "robust", "validation", spectra, seed)
-    threshold = evaluate.best_threshold(*validation)
+    threshold = evaluate.best_threshold(validation)
 
-    def figures(labels, probability, windows):
-        found = evaluate.decisions(probability, windows, threshold)
-        possible = evaluate.possible(windows)
-        return metrics.scores(labels, found, 0.5) | {
-            "intervals": metrics.intervals(labels, found),
-            "calibration_error": metrics.calibration_error(labels[possible], probability[possible]),
+    def figures(of: evaluate.Simulated) -> dict[str, object]:
+        found = evaluate.decisions(of, threshold)
+        possible = evaluate.possible(of.windows)
+        error = metrics.calibration_error(of.labels[possible], of.probability[possible])
+        return metrics.scores(of.labels, found, 0.5) | {
+            "intervals": metrics.intervals(of.labels, found),
+            "calibration_error": error,
         }
 
-    scores: dict[str, object] = {"spectra": spectra, "validation robust": figures(*validation)}
+    scores: dict[str, object] = {"spectra": spectra, "validation robust": figures(validation)}
     for recipe in ("robust", "pub"):
         test = evaluate.simulated(predict, recipe, "test", spectra, seed)
-        scores[f"test {recipe}"] = figures(*test)
-    _, probability, windows = evaluate.simulated(predict, "pub", "empty", EMPTY_SPECTRA, seed)
-    wrong = evaluate.decisions(probability, windows, threshold).any(axis=1)
+        scores[f"test {recipe}"] = figures(test)
+    empty = evaluate.simulated(predict, "pub", "empty", EMPTY_SPECTRA, seed)
+    wrong = evaluate.decisions(empty, threshold).any(axis=1)
     scores["empty"] = {"spectra": EMPTY_SPECTRA, "right": int(np.sum(~wrong))}
     write_card(out, name, members, threshold, training, scores, calibration)
     _logger.info("threshold %.2f, %s", threshold, scores)

@@ -1,0 +1,217 @@
+"""The comparison of trained networks: tables and figures of all the sets, in Markdown."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+
+from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS
+from training import evaluate, metrics
+from training.evaluate import Simulated
+from training.networks import build
+
+_logger = logging.getLogger(__name__)
+
+CONFUSED_PAIRS = 10
+TIMED_SPECTRA = 64
+NEON_SPECTRA = 800
+BINS = {
+    "jump_ratio": (0.04, 0.1, 0.2, 0.5, 1, 2, 8),
+    "counts": (1, 1e2, 1e3, 1e4, 1e6, 1e9),
+}
+
+
+class Network(NamedTuple):
+    """A trained network and where it came from."""
+
+    name: str
+    model: keras.Model
+    spectra_seen: int
+
+    def predict(self, spectra: np.ndarray) -> np.ndarray:
+        """Probabilities, shape (n, 80)."""
+        return self.model.predict(spectra, batch_size=64, verbose=0)
+
+
+def load_run(run: Path) -> Network:
+    """The network of a finished run, whose folder is named NAME.SIZE.RECIPE.SEED."""
+    name, size = run.name.split(".")[:2]
+    model = build(name, size=size)
+    model.load_weights(run / "final.weights.h5")
+    rows = list(csv.DictReader((run / "log.csv").open()))
+    return Network(run.name, model, int(rows[-1]["spectra"]))
+
+
+def report(
+    runs: list[Path], out: Path, spectra: int = 6000, seed: int = 1, catalog: Path | None = None
+) -> None:
+    """Compare networks on the simulated sets, and on measured spectra when there is a catalog of them.
+
+    The threshold of each network is that at which precision meets recall on validation spectra, as published;
+    no rules beyond the threshold are used.
+
+    Parameters
+    ----------
+    runs : Folders of finished runs.
+    out : Folder for ``report.md`` and the figures; made if it is not there.
+    spectra : Size of the simulated sets.
+    seed : Seed of the sets; the train set has the seed that the networks were trained with, 0.
+    catalog : JSON catalog of measured spectra, see :func:`training.evaluate.measured`.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    table, sections = [], []
+    for run in runs:
+        network = load_run(run)
+        _logger.info("%s", network.name)
+        row, section = _judge(network, out, spectra, seed, catalog)
+        table.append(row)
+        sections.append(section)
+    text = "# Comparison of networks\n\n" + _markdown(table) + "\n" + "\n".join(sections)
+    (out / "report.md").write_text(text, encoding="utf-8")
+
+
+def _judge(
+    network: Network, out: Path, spectra: int, seed: int, catalog: Path | None
+) -> tuple[dict[str, object], str]:
+    """The network's row of the table, and its section."""
+
+    def simulated(recipe: str, name: str, number: int = spectra, seed: int = seed) -> Simulated:
+        return evaluate.simulated(network.predict, recipe, name, number, seed)
+
+    validation = simulated("robust", "validation")
+    threshold = metrics.balanced_threshold(validation.labels, validation.probability)
+
+    def figures(of: Simulated) -> dict[str, float]:
+        return metrics.scores(of.labels, of.probability, threshold)
+
+    test = simulated("robust", "test")
+    row: dict[str, object] = {
+        "network": network.name,
+        "million parameters": f"{network.model.count_params() / 1e6:.2f}",
+        "spectra seen": network.spectra_seen,
+        "threshold": f"{threshold:.2f}",
+    }
+    sets = {
+        "train": simulated("robust", "train", seed=0),
+        "robust test": test,
+        "pub test": simulated("pub", "test"),
+        "Ne beside others": evaluate.beside_neon(network.predict, NEON_SPECTRA, seed),
+    }
+    for name, of in sets.items():
+        result = figures(of)
+        row[name] = f"{result['f1']:.3f} / {result['emr']:.3f}"
+    empty = simulated("pub", "empty", 1000)
+    row["empty right"] = f"{np.mean(~(empty.probability > threshold).any(axis=1)):.3f}"
+    pure = simulated("pub", "single-element", 800)
+    row["pure elements"] = f"{figures(pure)['emr']:.3f}"
+    if catalog is not None:
+        measured = evaluate.measured_probability(network.predict, catalog)
+        for name, chosen in measured.items():
+            found = [
+                {ELEMENTS[i] for i in np.flatnonzero(p > threshold)} for p in chosen.probability
+            ]
+            result = evaluate.measured_scores(chosen.entries, found)
+            row[name] = f"{result['f1']:.3f} / {result['emr']:.3f}"
+    row["ms a spectrum"] = f"{1e3 * _seconds(network.predict, test.spectra):.2f}"
+
+    stem = network.name.replace(".", "_")
+    _confusion_figure(pure, out / f"{stem}_confusion.png")
+    _threshold_figure(test, out / f"{stem}_thresholds.png")
+    parts = [
+        f"## {network.name}\n",
+        f"![Mean probability of each element in spectra of pure elements]({stem}_confusion.png)\n",
+        f"![Scores against the threshold]({stem}_thresholds.png)\n",
+        "Most confused (pure elements): " + ", ".join(confused_pairs(pure)) + "\n",
+    ]
+    for name, edges in BINS.items():
+        rows = _binned(test, name, edges, threshold)
+        parts.append(f"By {name.replace('_', ' ')} (robust test):\n\n{_markdown(rows)}")
+    parts.append(f"By element (robust test):\n\n{_markdown(_by_element(test, threshold))}")
+    return row, "\n".join(parts)
+
+
+def _seconds(predict: Callable, spectra: np.ndarray) -> float:
+    """Seconds for one of many spectra."""
+    chosen = spectra[:TIMED_SPECTRA]
+    predict(chosen)
+    start = time.perf_counter()
+    predict(chosen)
+    return (time.perf_counter() - start) / len(chosen)
+
+
+def confusion(pure: Simulated) -> np.ndarray:
+    """Mean probability of each element (column) in spectra of each pure element (row), shape (80, 80)."""
+    query = pure.parameters["query"]
+    return np.array([pure.probability[query == i].mean(axis=0) for i in range(len(ELEMENTS))])
+
+
+def confused_pairs(pure: Simulated) -> list[str]:
+    """The elements that are most often taken for another, as ``"Sc for N 0.31"``, worst first."""
+    matrix = confusion(pure)
+    np.fill_diagonal(matrix, 0)
+    worst = np.argsort(-matrix, axis=None)[:CONFUSED_PAIRS]
+    pairs = zip(*np.unravel_index(worst, matrix.shape), strict=True)
+    return [
+        f"{ELEMENTS[other]} for {ELEMENTS[true]} {matrix[true, other]:.2f}" for true, other in pairs
+    ]
+
+
+def _confusion_figure(pure: Simulated, path: Path) -> None:
+    figure, axes = plt.subplots(figsize=(11, 10), layout="constrained")
+    image = axes.imshow(confusion(pure), vmin=0, vmax=1, cmap="magma")
+    ticks = range(len(ELEMENTS))
+    axes.set_xticks(ticks, ELEMENTS, fontsize=5, rotation=90)
+    axes.set_yticks(ticks, ELEMENTS, fontsize=5)
+    axes.set(xlabel="Element found", ylabel="Element in the sample")
+    figure.colorbar(image, label="Mean probability", shrink=0.8)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def _threshold_figure(test: Simulated, path: Path) -> None:
+    results = [metrics.scores(test.labels, test.probability, t) for t in evaluate.THRESHOLDS]
+    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+    for name in ("precision", "recall", "f1", "emr"):
+        axes.plot(evaluate.THRESHOLDS, [result[name] for result in results], label=name)
+    axes.set(xlabel="Threshold", ylabel="Score on the robust test set", ylim=(0, 1))
+    axes.legend()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def _binned(
+    test: Simulated, name: str, edges: tuple[float, ...], threshold: float
+) -> list[dict[str, object]]:
+    rows = []
+    values = test.parameters[name]
+    for low, high in zip(edges[:-1], edges[1:], strict=True):
+        chosen = (values >= low) & (values < high)
+        if chosen.any():
+            result = metrics.scores(test.labels[chosen], test.probability[chosen], threshold)
+            scores = {key: f"{value:.3f}" for key, value in result.items()}
+            rows.append({"from": f"{low:g}", "to": f"{high:g}", "spectra": chosen.sum()} | scores)
+    return rows
+
+
+def _by_element(test: Simulated, threshold: float) -> list[dict[str, object]]:
+    rows = []
+    for element, i in ELEMENT_INDEX.items():
+        if test.labels[:, i].any():
+            result = metrics.scores(test.labels[:, [i]], test.probability[:, [i]], threshold)
+            scores = {key: f"{result[key]:.3f}" for key in ("precision", "recall", "f1")}
+            rows.append({"element": element, "spectra": test.labels[:, i].sum()} | scores)
+    return rows
+
+
+def _markdown(rows: list[dict[str, object]]) -> str:
+    """A table in Markdown whose columns are the keys of the rows."""
+    head = f"| {' | '.join(rows[0])} |\n|{'---|' * len(rows[0])}\n"
+    return head + "".join(f"| {' | '.join(map(str, row.values()))} |\n" for row in rows)
