@@ -13,6 +13,19 @@ RUNS = Path(__file__).parent / "runs"
 WEIGHTS = Path(__file__).parents[1] / "hyperspy_eelsid" / "weights"
 
 
+def _add_network_arguments(command: argparse.ArgumentParser, spectra: int) -> None:
+    command.add_argument("name", help="mlp, cnn, unet, resnet, vit or cct")
+    command.add_argument("--size", default="compact", help="compact or published")
+    command.add_argument("--reduction", help="of features to one vector; by default as published")
+    command.add_argument("--recipe", choices=RECIPES, default="robust")
+    command.add_argument("--spectra", type=int, default=spectra)
+    command.add_argument("--batch-size", type=int, default=64)
+    command.add_argument("--loss", default="crossentropy", help="or crossentropy+f1, as published")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--workers", type=int, default=1, help="processes that make spectra")
+    command.add_argument("--formulas", type=Path, help="text file of formulas to draw from")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -38,18 +51,21 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("file", type=Path, help="HDF5 file written by simulate")
 
     command = commands.add_parser("train", help="train a network; a stopped run goes on")
-    command.add_argument("name", help="vit or unet")
-    command.add_argument("--size", default="compact")
-    command.add_argument("--recipe", choices=RECIPES, default="robust")
+    _add_network_arguments(command, spectra=1_000_000)
     command.add_argument("--without", nargs="*", choices=EFFECTS, default=())
-    command.add_argument("--spectra", type=int, default=1_000_000)
-    command.add_argument("--batch-size", type=int, default=64)
     command.add_argument("--learning-rate", type=float, default=1e-3)
-    command.add_argument("--seed", type=int, default=0)
-    command.add_argument("--workers", type=int, default=1, help="processes that simulate")
-    command.add_argument("--formulas", type=Path, help="text file of formulas to draw from")
+    command.add_argument(
+        "--schedule", default="cosine", help="cosine, or plateau: halved when F1 does not rise"
+    )
+    command.add_argument("--validate-every", type=int, default=4, help="epochs of 16,384 spectra")
+    command.add_argument("--data", type=Path, help="HDF5 file to take instead of fresh spectra")
     command.add_argument("--run", help="name of the run's folder in training/runs")
     command.add_argument("--start", help="finished run whose weights this one begins with")
+
+    command = commands.add_parser(
+        "learning-rate", help="loss after short trainings with learning rates of 1e-2 to 1e-5"
+    )
+    _add_network_arguments(command, spectra=16_384)
 
     command = commands.add_parser("export", help="write ONNX files and card.json of trained runs")
     command.add_argument("runs", nargs="+", help="names of run folders")
@@ -123,7 +139,28 @@ def main(arguments: list[str] | None = None) -> None:
             workers=options.workers,
             formulas=options.formulas,
             start=RUNS / options.start if options.start else None,
+            reduction=options.reduction,
+            loss=options.loss,
+            schedule=options.schedule,
+            validate_every=options.validate_every,
+            data=options.data,
         )
+    elif options.command == "learning-rate":
+        from training.train import search_learning_rate
+
+        results = search_learning_rate(
+            options.name,
+            spectra=options.spectra,
+            batch_size=options.batch_size,
+            recipe=options.recipe,
+            size=options.size,
+            reduction=options.reduction,
+            loss=options.loss,
+            seed=options.seed,
+            workers=options.workers,
+            formulas=options.formulas,
+        )
+        print(f"lowest loss with {min(results, key=results.get):.0e}")
     elif options.command == "export":
         from training.release import release
 

@@ -1,10 +1,12 @@
 import csv
 import json
 
+import h5py
 import numpy as np
 import pytest
 
 from training import train as training
+from training.recipes import ROBUST
 
 FORMULAS = "SrTiO3\nLaMnO3\nBN\nFe2O3\nGaAs\n"
 
@@ -43,3 +45,109 @@ def test_a_killed_run_goes_on_where_it_stopped(short_epochs, tmp_path, monkeypat
     for a, b in zip(whole.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=0.02)
     assert (tmp_path / "killed/final.weights.h5").exists()
+    # the log of the killed run has no row twice although a killed epoch is trained again
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A data set file of 200 spectra that tell their number."""
+    path = tmp_path_factory.mktemp("sets") / "train.h5"
+    with h5py.File(path, "w") as file:
+        file["spectra"] = np.repeat(np.arange(200, dtype=np.float32)[:, None], 3072, axis=1) / 200
+        file["labels"] = (np.arange(200)[:, None] % 80 == np.arange(80)).astype(np.uint8)
+        file.attrs["recipe"] = json.dumps({"name": "pub", "effects": []})
+    return path
+
+
+def test_every_stored_spectrum_comes_once_before_one_comes_again(data):
+    source = training._stored(data, seed=1, batch_size=32)
+    batches = [source(step) for step in range(12)]  # six batches a pass
+    numbers = [np.rint(spectra[:, 0] * 200).astype(int) for spectra, _ in batches]
+    for half in (numbers[:6], numbers[6:]):
+        assert len(np.unique(np.concatenate(half))) == 192
+    assert not np.array_equal(numbers[0], numbers[6])
+    for row, (_, labels) in zip(numbers, batches, strict=True):
+        np.testing.assert_array_equal(labels.argmax(axis=1), row % 80)
+    # a run that goes on reads what it would have read
+    again = training._stored(data, seed=1, batch_size=32)(7)
+    np.testing.assert_array_equal(again[0], batches[7][0])
+
+
+def test_too_small_file(data):
+    with pytest.raises(ValueError, match="holds 200 spectra, a batch is 256"):
+        training._stored(data, seed=0, batch_size=256)
+
+
+def test_recipe_of_a_file(data, tmp_path):
+    assert training._recipe_of(data) == ("pub", ())
+    recipe = ROBUST.without("white lines", "counts")
+    with h5py.File(tmp_path / "robust.h5", "w") as file:
+        described = {"name": recipe.name, "effects": sorted(recipe.effects)}
+        file.attrs["recipe"] = json.dumps(described)
+    assert training._recipe_of(tmp_path / "robust.h5") == ("robust", ("counts", "white lines"))
+
+
+def test_plateau_halves_the_rate():
+    rate = training.plateau_rate
+    assert rate(1e-3, []) == 1e-3
+    assert rate(1e-3, [0.1, 0.2, 0.3, 0.4, 0.5]) == 1e-3
+    assert rate(1e-3, [0.5, 0.5, 0.51, 0.52]) == 5e-4  # three gains of less than 0.025
+    assert rate(1e-3, [0.5, 0.5, 0.51, 0.53, 0.53, 0.53]) == 1e-3
+    assert rate(1e-3, [0.5] * 7) == 2.5e-4
+
+
+def test_published_training_from_a_file(short_epochs, data, tmp_path, monkeypatch, capsys):
+    formulas = tmp_path / "formulas.txt"
+    formulas.write_text(FORMULAS)
+    monkeypatch.setattr(training, "PLATEAU_PATIENCE", 1)
+    monkeypatch.setattr(training, "PLATEAU_GAIN", 1.0)  # never reached after the first
+    model = training.train(
+        "mlp",
+        tmp_path / "run",
+        spectra=192,
+        batch_size=32,
+        formulas=formulas,
+        data=data,
+        loss="crossentropy+f1",
+        schedule="plateau",
+        validate_every=1,
+    )
+    # the first validation is the best so far, the second brings no gain
+    assert float(model.optimizer.learning_rate) == pytest.approx(5e-4)
+    with (tmp_path / "run/log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    # soft F1 alone is nearly 1 at the start, cross-entropy nearly 0.7
+    assert 1 < float(rows[0]["loss"]) < 2
+    assert all(row["f1"] for row in rows)
+    # all spectra of the run are counted, so that the time that is left is told
+    assert "192/192" in capsys.readouterr().err
+
+
+def test_a_log_forgets_what_has_no_checkpoint(tmp_path):
+    log = training._Log(tmp_path / "log.csv", 0)
+    for epoch in (1, 2, 3):
+        log.append({"epoch": epoch, "f1": epoch / 10} if epoch != 2 else {"epoch": epoch})
+    log = training._Log(tmp_path / "log.csv", 2)
+    assert log.scores == [0.1]
+    log.append({"epoch": 3, "f1": 0.5})
+    assert log.scores == [0.1, 0.5]
+    assert [row["epoch"] for row in training._Log(log.path, 9).rows] == ["1", "2", "3"]
+
+
+def test_learning_rates_are_compared_from_the_same_start(tmp_path):
+    formulas = tmp_path / "formulas.txt"
+    formulas.write_text(FORMULAS)
+    results = training.search_learning_rate(
+        "mlp", rates=(1e-2, 1e-9), spectra=320, batch_size=32, formulas=formulas
+    )
+    assert list(results) == [1e-2, 1e-9]
+    # untrained probabilities are near 0.5, and a rate that changes nothing keeps them there
+    assert results[1e-9] > 0.65 > results[1e-2]
+
+
+def test_unknown_options(tmp_path):
+    with pytest.raises(ValueError, match="Unknown loss 'hinge', options are crossentropy"):
+        training.train("vit", tmp_path, loss="hinge")
+    with pytest.raises(ValueError, match="Unknown schedule 'steps', options are cosine, plateau"):
+        training.train("vit", tmp_path, schedule="steps")

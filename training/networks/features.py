@@ -40,7 +40,12 @@ class SpectralFeatures(keras.layers.Layer):
         jump = ops.pad((log[:, 1:] - log[:, :-1]) * both, ((0, 0), (0, 1), (0, 0)))
         both = ops.pad(both, ((0, 0), (0, 1), (0, 0)))
         noise = self._running_mean(ops.minimum(ops.abs(jump), 0.3), both, NOISE_CHANNELS) + 1e-3
-        before = ops.average_pool(flat, 4, strides=1, padding="same")
+        # padded by hand, because PyTorch pads even lengths in another way
+        before, share = (
+            ops.average_pool(ops.pad(v, ((0, 0), (1, 2), (0, 0))), 4, strides=1, padding="valid")
+            for v in (flat, ops.ones_like(flat))
+        )
+        before = before / share
         after = ops.roll(before, -4, axis=1)
         slope = (after - before) * mask
         return ops.concatenate(
