@@ -112,13 +112,24 @@ class LinearFit:
         # the triangular factor has as few rows as there are parts, and the same least-squares solution
         q, self._r = np.linalg.qr(weighted / self._scale)
         self._project = (q * weight[:, None]).T
-        # parts that non-negativity holds at zero in the mean spectrum do not add to the errors of the others
         used = nnls(self._r, self._project @ self._expected)[0] > 0
+        covariance = self._covariance(used)
+        error = np.sqrt(np.diag(covariance))
+        self.correlation = covariance / np.outer(error, error)
+
+    def _covariance(self, used: np.ndarray) -> np.ndarray:
+        """Covariance of the scaled factors in the mean spectrum.
+
+        Parameters
+        ----------
+        used : Parts that non-negativity does not hold at zero, bool, shape (n_parts,). The others do not add to the
+            errors of these; their own variance is that of the part alone, added to the used ones.
+        """
         inverse = np.linalg.pinv(self._r[:, used])
-        covariance = np.diag(1 / np.linalg.norm(self._r, axis=0) ** 2)
+        rest = self._r - self._r[:, used] @ (inverse @ self._r)
+        covariance = np.diag(1 / np.maximum((rest**2).sum(axis=0), 1e-12))
         covariance[np.ix_(used, used)] = inverse @ inverse.T
-        self._error = np.sqrt(np.diag(covariance))
-        self.correlation = covariance / np.outer(self._error, self._error)
+        return covariance
 
     def solve(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Fit spectra; all results are NaN for those with counts that are not finite or nowhere positive.
@@ -149,7 +160,9 @@ class LinearFit:
         # the weights are those of the mean spectrum: variances grow with the counts of the spectrum
         variance = np.maximum(counts.sum(axis=1) / self._expected.sum(), 0)
         variance *= np.where(freedom > 0, chisq / np.maximum(freedom, 1), 1.0)
-        errors = np.sqrt(variance)[:, None] * self._error
+        patterns, which = np.unique(factors > 0, axis=0, return_inverse=True)
+        error = np.sqrt([np.diag(self._covariance(used)) for used in patterns])
+        errors = np.sqrt(variance)[:, None] * error[which.ravel()]
         return factors / self._scale, errors / self._scale, chisq, n_used
 
 

@@ -32,7 +32,7 @@ def onset_shifts(
 
     Returns
     -------
-    Shift of each element [eV], positive towards higher energies, of the size of 10 eV (14 eV) at most.
+    Shift of each element [eV], positive towards higher energies and 14 eV in size at most.
     """
     if not onsets:
         return {}
@@ -45,14 +45,15 @@ def onset_shifts(
     }
     total = np.where(np.abs(shifts) <= SEARCH_RANGE_EV, sum(rises.values()), -np.inf)
     common = shifts[np.argmax(total)]
-    near = np.abs(shifts - common) <= OWN_SHIFT_EV
-    own = shifts[near][np.argsort(np.abs(shifts[near] - common), kind="stable")]
-    order = [int(np.flatnonzero(shifts == shift)[0]) for shift in own]
-    return {element: float(own[np.argmax(rise[order])]) for element, rise in rises.items()}
+    order = np.argsort(np.abs(shifts - common), kind="stable")
+    order = order[np.abs(shifts[order] - common) <= OWN_SHIFT_EV]
+    return {
+        element: float(shifts[order[np.argmax(rise[order])]]) for element, rise in rises.items()
+    }
 
 
 def _rise(energy: np.ndarray, counts: np.ndarray, onset: float, shifts: np.ndarray) -> np.ndarray:
-    """Relative rise of a spectrum at each shifted onset; without end where it cannot be seen."""
+    """Relative rise of a spectrum at each shifted onset; where it cannot be seen, the smallest of the others."""
     step = energy[1] - energy[0]
     width = max(RISE_WIDTH_EV, step)
     flat = counts * (energy / onset) ** FLATTENING_EXPONENT
@@ -67,7 +68,7 @@ def _rise(energy: np.ndarray, counts: np.ndarray, onset: float, shifts: np.ndarr
     level = np.ptp(up_to(around)) / np.ptp(around) if np.ptp(around) > 0 else 0.0
     at = onset + shifts
     seen = (at - width >= ends[0]) & (at + width <= ends[-1])
-    if level <= 0 or not seen.any():
+    if level <= 0 or not seen[0]:  # the first shift is none
         return np.zeros(len(shifts))
     rise = (up_to(at + width) - 2 * up_to(at) + up_to(at - width)) / (width * level)
     return np.where(seen, rise, min(rise[seen].min(), 0.0))
