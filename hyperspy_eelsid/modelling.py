@@ -46,7 +46,7 @@ _logger = logging.getLogger(__name__)
 BUNDLED_GOS = "bundled"
 # A sum of power laws with these exponents follows the background of any thickness and collection angle within
 # its noise over some hundred eV, and makes the whole model linear.
-BACKGROUND_EXPONENTS = (2.0, 2.5, 3.0, 3.5, 4.0)
+BACKGROUND_EXPONENTS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0)
 # Fine structure after the onset, and the width of the onset before it, are left out of the fit.
 FINE_STRUCTURE_EV = 30.0
 BEFORE_ONSET_EV = 5.0

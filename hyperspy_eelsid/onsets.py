@@ -11,6 +11,7 @@ SEARCH_STEP_EV = 0.5
 # All edges share the error of the axis; chemical shifts and an error of the dispersion come on top.
 OWN_SHIFT_EV = 4.0
 RISE_WIDTH_EV = 3.0
+HIGH_PEAK = 0.5
 # multiplied by the cube of the energy a background is flat enough that its slope hides no edge
 FLATTENING_EXPONENT = 3
 
@@ -18,11 +19,12 @@ FLATTENING_EXPONENT = 3
 def onset_shifts(
     energy: np.ndarray, counts: np.ndarray, onsets: Mapping[str, list[float]]
 ) -> dict[str, float]:
-    """Shift of the edges of each element, where the spectrum rises most.
+    """Shift of the edges of each element to where the spectrum rises.
 
     The rise at an energy is the mean of the 3 eV after it less that of the 3 eV before it, as a share of the counts
-    around the onset. The shift that all elements have in common has the largest sum of the rises at their onsets;
-    each element then finds its own within 4 eV of it.
+    around the onset. An edge begins at the first peak of the rise that has at least half the height of the
+    highest: peaks of the fine structure follow, and often rise more than the onset. The rises of all elements
+    together give the shift that they have in common; each element then finds its own within 4 eV of it.
 
     Parameters
     ----------
@@ -38,22 +40,28 @@ def onset_shifts(
         return {}
     limit = SEARCH_RANGE_EV + OWN_SHIFT_EV
     shifts = np.arange(-limit, limit + SEARCH_STEP_EV / 2, SEARCH_STEP_EV)
-    shifts = shifts[np.argsort(np.abs(shifts), kind="stable")]  # of equal rises the nearest counts
     rises = {
         element: sum(_rise(energy, counts, onset, shifts) for onset in groups)
         for element, groups in onsets.items()
     }
-    total = np.where(np.abs(shifts) <= SEARCH_RANGE_EV, sum(rises.values()), -np.inf)
-    common = shifts[np.argmax(total)]
-    order = np.argsort(np.abs(shifts - common), kind="stable")
-    order = order[np.abs(shifts[order] - common) <= OWN_SHIFT_EV]
+    common = _first_peak(shifts, sum(rises.values()), 0.0, SEARCH_RANGE_EV)
     return {
-        element: float(shifts[order[np.argmax(rise[order])]]) for element, rise in rises.items()
+        element: _first_peak(shifts, rise, common, OWN_SHIFT_EV) for element, rise in rises.items()
     }
 
 
+def _first_peak(shifts: np.ndarray, rise: np.ndarray, centre: float, distance: float) -> float:
+    """Shift of the first high peak of the rise at most `distance` from `centre`, which it is without one."""
+    peak = np.zeros(len(rise), bool)
+    peak[1:-1] = (rise[1:-1] >= rise[:-2]) & (rise[1:-1] > rise[2:]) & (rise[1:-1] > 0)
+    peak &= np.abs(shifts - centre) <= distance
+    if not peak.any():
+        return centre
+    return float(shifts[peak & (rise >= HIGH_PEAK * rise[peak].max())][0])
+
+
 def _rise(energy: np.ndarray, counts: np.ndarray, onset: float, shifts: np.ndarray) -> np.ndarray:
-    """Relative rise of a spectrum at each shifted onset; where it cannot be seen, the smallest of the others."""
+    """Relative rise of a spectrum at each shifted onset; none where it cannot be seen."""
     step = energy[1] - energy[0]
     width = max(RISE_WIDTH_EV, step)
     flat = counts * (energy / onset) ** FLATTENING_EXPONENT
@@ -68,7 +76,7 @@ def _rise(energy: np.ndarray, counts: np.ndarray, onset: float, shifts: np.ndarr
     level = np.ptp(up_to(around)) / np.ptp(around) if np.ptp(around) > 0 else 0.0
     at = onset + shifts
     seen = (at - width >= ends[0]) & (at + width <= ends[-1])
-    if level <= 0 or not seen[0]:  # the first shift is none
+    if level <= 0:
         return np.zeros(len(shifts))
     rise = (up_to(at + width) - 2 * up_to(at) + up_to(at - width)) / (width * level)
-    return np.where(seen, rise, min(rise[seen].min(), 0.0))
+    return np.where(seen, rise, 0.0)

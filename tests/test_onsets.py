@@ -33,6 +33,12 @@ def test_white_line_does_not_pull_the_onset():
     assert onset_shifts(ENERGY, data, ONSETS)["Fe"] == pytest.approx(2.0, abs=1.5)
 
 
+def test_onset_before_a_higher_peak_of_the_fine_structure():
+    data = spectrum({"O": 0.0, "Ti": 0.0, "Fe": 0.0}).astype(float)
+    data += 0.8 * data.mean() * ((ENERGY >= 540) & (ENERGY < 546))
+    assert onset_shifts(ENERGY, data, ONSETS)["O"] == pytest.approx(0.0, abs=1)
+
+
 def test_wide_channels():
     energy = np.arange(400.0, 900.0, 4.0)
     data = spectrum(dict.fromkeys(ONSETS, 6.0), energy)
@@ -40,6 +46,6 @@ def test_wide_channels():
 
 
 def test_nothing_to_see():
-    assert onset_shifts(ENERGY, np.ones(len(ENERGY)), {"O": [401.0]}) == {"O": 0.0}
+    assert onset_shifts(ENERGY, ENERGY**-4.0, {"O": [532.0]}) == {"O": 0.0}
     assert onset_shifts(ENERGY, np.zeros(len(ENERGY)), {"O": [532.0]}) == {"O": 0.0}
     assert onset_shifts(ENERGY, np.ones(len(ENERGY)), {}) == {}
