@@ -44,8 +44,9 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 BUNDLED_GOS = "bundled"
-# A sum of power laws with these exponents follows the background of any thickness and collection angle within
-# its noise over some hundred eV, and makes the whole model linear.
+# A sum of power laws with these exponents follows the background of any thickness and collection angle to a small
+# part of the edges over some hundred eV, and makes the whole model linear (Van den Broek, Jannis and Verbeeck,
+# Ultramicroscopy 2023, on linear background models).
 BACKGROUND_EXPONENTS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0)
 # Fine structure after the onset, and the width of the onset before it, are left out of the fit.
 FINE_STRUCTURE_EV = 30.0
