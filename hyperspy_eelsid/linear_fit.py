@@ -1,0 +1,193 @@
+"""The linear fit of a model: factors of its background and edges, non-negative, in many spectra at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dask.array as da
+import numpy as np
+from exspy.components import EELSCLEdge
+from exspy.models import EELSModel
+from hyperspy.component import Component, Parameter
+from hyperspy.components1d import PowerLaw
+from scipy.optimize import nnls
+from scipy.signal import fftconvolve
+
+from hyperspy_eelsid.exceptions import EnergyAxisError, InvalidSpectraError
+
+PIXELS_PER_BLOCK = 1000
+
+
+def edges_of(model: EELSModel) -> dict[str, list[EELSCLEdge]]:
+    """Edges of each element of a model; the first has the intensity that the others share."""
+    edges: dict[str, list[EELSCLEdge]] = {}
+    for component in model:
+        if isinstance(component, EELSCLEdge):
+            edges.setdefault(component.element, []).append(component)
+    for group in edges.values():
+        group.sort(key=lambda edge: edge.intensity.twin is not None)
+    return edges
+
+
+def linear_parts(model: EELSModel) -> list[list[Component]]:
+    """Components that scale together: each power law, and all edges of each element."""
+    background = [[component] for component in model if isinstance(component, PowerLaw)]
+    return background + list(edges_of(model).values())
+
+
+def scale_parameter(component: Component) -> Parameter:
+    """The parameter in which a component is linear."""
+    return component.A if isinstance(component, PowerLaw) else component.intensity
+
+
+class DesignMatrix:
+    """Spectra of the linear parts of a model with a factor of 1.
+
+    Parameters
+    ----------
+    model : Model of power laws and edges.
+    """
+
+    def __init__(self, model: EELSModel) -> None:
+        parts = linear_parts(model)
+        self._plain = _shapes(parts, model.axis.axis)
+        self._convolved = np.array([part[0].convolved for part in parts])
+        if model.low_loss is not None:
+            convolved = [part for part in parts if part[0].convolved]
+            self._padded = _shapes(convolved, model._convolution_axis)
+
+    def __call__(self, low_loss: np.ndarray | None = None) -> np.ndarray:
+        """Design matrix, shape (n_channels, n_parts).
+
+        Parameters
+        ----------
+        low_loss : Low-loss spectrum, shape (n_low_loss,), or None without multiple scattering.
+        """
+        if low_loss is None or not self._convolved.any():
+            return self._plain
+        columns = self._plain.copy()
+        columns[:, self._convolved] = fftconvolve(
+            low_loss[:, None], self._padded, mode="valid", axes=0
+        )
+        return columns
+
+
+def _shapes(parts: list[list[Component]], energy: np.ndarray) -> np.ndarray:
+    columns = []
+    for part in parts:
+        column = np.zeros(len(energy))
+        for component in part:
+            scale = scale_parameter(component)
+            value = scale.value
+            scale.value = 1.0  # a factor of zero has no shape
+            column += component.function(energy)
+            scale.value = value
+        columns.append(column)
+    return np.stack(columns, axis=1)
+
+
+class LinearFit:
+    """Non-negative least squares with one design matrix for many spectra.
+
+    Parameters
+    ----------
+    columns : Design matrix, shape (n_channels, n_parts).
+    expected : Mean of the spectra, whose Poisson weights all of them have, shape (n_channels,).
+
+    References
+    ----------
+    C. L. Lawson and R. J. Hanson, Solving Least Squares Problems, Prentice-Hall 1974, chapter 23.
+    """
+
+    def __init__(self, columns: np.ndarray, expected: np.ndarray) -> None:
+        self._columns = columns
+        self._expected = np.maximum(expected, max(expected.max() * 1e-6, 1e-30))
+        weight = 1 / np.sqrt(self._expected)
+        weighted = columns * weight[:, None]
+        self._scale = np.linalg.norm(weighted, axis=0)
+        if not self._scale.all():
+            raise EnergyAxisError(
+                "An edge has no channel left to be fitted; widen the energy window."
+            )
+        # the triangular factor has as few rows as there are parts, and the same least-squares solution
+        q, self._r = np.linalg.qr(weighted / self._scale)
+        self._project = (q * weight[:, None]).T
+        used = nnls(self._r, self._project @ self._expected)[0] > 0
+        covariance = self._covariance(used)
+        error = np.sqrt(np.diag(covariance))
+        self.correlation = covariance / np.outer(error, error)
+
+    def _covariance(self, used: np.ndarray) -> np.ndarray:
+        """Covariance of the scaled factors in the mean spectrum.
+
+        Parameters
+        ----------
+        used : Parts that non-negativity does not hold at zero, bool, shape (n_parts,). The others do not add to the
+            errors of these; their own variance is that of the part alone, added to the used ones.
+        """
+        inverse = np.linalg.pinv(self._r[:, used])
+        rest = self._r - self._r[:, used] @ (inverse @ self._r)
+        covariance = np.diag(1 / np.maximum((rest**2).sum(axis=0), 1e-12))
+        covariance[np.ix_(used, used)] = inverse @ inverse.T
+        return covariance
+
+    def solve(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Fit spectra; all results are NaN for those with counts that are not finite or nowhere positive.
+
+        Parameters
+        ----------
+        counts : Shape (n_spectra, n_channels).
+
+        Returns
+        -------
+        factors, errors : Factors of the parts and their standard errors, shape (n_spectra, n_parts) each.
+        chisq : Sum of squared residuals over the Poisson variance of the fit, shape (n_spectra,).
+        n_used : Number of parts that are not zero, shape (n_spectra,).
+
+        Notes
+        -----
+        The errors are scaled with the residuals, so that they do not depend on the unit of the counts.
+        """
+        valid = np.isfinite(counts).all(axis=1) & (counts > 0).any(axis=1)
+        factors = np.full((len(counts), len(self._scale)), np.nan)
+        projected = counts[valid] @ self._project.T
+        factors[valid] = [nnls(self._r, row)[0] for row in projected]
+        n_used = np.where(valid, (factors > 0).sum(axis=1), np.nan)
+        fitted = factors / self._scale @ self._columns.T
+        floor = 1e-6 * fitted.max(axis=1, keepdims=True, initial=1e-30)
+        chisq = ((counts - fitted) ** 2 / np.maximum(fitted, floor)).sum(axis=1)
+        freedom = counts.shape[1] - n_used
+        # the weights are those of the mean spectrum: variances grow with the counts of the spectrum
+        variance = np.maximum(counts.sum(axis=1) / self._expected.sum(), 0)
+        variance *= np.where(freedom > 0, chisq / np.maximum(freedom, 1), 1.0)
+        patterns, which = np.unique(factors > 0, axis=0, return_inverse=True)
+        error = np.sqrt([np.diag(self._covariance(used)) for used in patterns])
+        errors = np.sqrt(variance)[:, None] * error[which.ravel()]
+        return factors / self._scale, errors / self._scale, chisq, n_used
+
+
+def mean_spectrum(spectra: np.ndarray | da.Array) -> np.ndarray:
+    """Mean of all spectra with finite counts.
+
+    Parameters
+    ----------
+    spectra : Shape (..., n_channels).
+
+    Returns
+    -------
+    Shape (n_channels,).
+    """
+    good = np.isfinite(spectra).all(axis=-1)
+    total = np.where(good[..., None], spectra, 0).sum(axis=tuple(range(spectra.ndim - 1)))
+    total, number = da.compute(total, good.sum())
+    if number == 0:
+        raise InvalidSpectraError("No spectrum has finite counts that can be fitted.")
+    return np.asarray(total / number, np.float64)
+
+
+def blocks(pixels: np.ndarray | da.Array) -> Iterator[slice]:
+    """Slices of pixels; those of lazy pixels are their chunks."""
+    sizes = pixels.chunks[0] if isinstance(pixels, da.Array) else ()
+    ends = np.cumsum(sizes) if sizes else np.arange(PIXELS_PER_BLOCK, len(pixels), PIXELS_PER_BLOCK)
+    edges = np.unique(np.concatenate([[0], ends, [len(pixels)]])).tolist()
+    return (slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True))
