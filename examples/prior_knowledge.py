@@ -1,0 +1,42 @@
+"""
+Prior knowledge
+===============
+
+What to do with what is known of the specimen, and with elements whose edges coincide.
+"""
+
+# %%
+# One row of the simulated image, with much noise.
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from hyperspy_eelsid.demo import superlattice
+
+s = superlattice(shape=(2, 78), seed=3).signal.inav[:, 0]
+found = s.identify_elements()
+found
+
+# %%
+# The M edge of barium (781 eV) and the L edge of cobalt (779 eV) coincide. Barium is the better explanation; the last
+# column and ``rivals`` keep cobalt in mind. Whoever knows the specimen decides.
+
+found.rivals
+
+# %%
+# The threshold says how sure the networks have to be. Another one needs no second run: a low one lists what else to
+# look for, a high one what can be relied on.
+
+for threshold in (0.2, 0.5, 0.9):
+    print(threshold, *found.with_threshold(threshold).elements)
+
+# %%
+# Shares of the pixels in which an element is found, over the threshold.
+
+thresholds = np.linspace(0.1, 0.95, 18)
+shares = [found.with_threshold(threshold).fraction for threshold in thresholds]
+figure, axes = plt.subplots(layout="constrained")
+for element in ("O", "Ti", "Mn", "La", "Ba", "Co"):
+    axes.plot(thresholds, [share[element] for share in shares], label=element)
+axes.set(xlabel="Threshold", ylabel="Share of the pixels")
+axes.legend()
