@@ -37,7 +37,6 @@ templates_path = ["_templates"]
 exclude_patterns = ["_build", "generated", "auto_examples/*.ipynb", "auto_examples/*.py"]
 suppress_warnings = [
     "config.cache",  # the gallery's settings hold objects
-    "toc.empty_glob",
 ]
 
 if "READTHEDOCS" in os.environ:  # inventories need the network
