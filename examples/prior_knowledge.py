@@ -24,6 +24,17 @@ found
 found.rivals
 
 # %%
+# Knowing that there is no barium, the edge is one of cobalt.
+
+found.with_candidates(exclude=["Ba"])
+
+# %%
+# Knowing which elements can be there at all, say from X-rays, leaves no room for others. The arguments ``elements`` and
+# ``exclude`` of :meth:`identify_elements` do the same from the start.
+
+found.with_candidates(elements=["Sr", "Ti", "La", "Mn", "Ba", "O"])
+
+# %%
 # The threshold says how sure the networks have to be. Another one needs no second run: a low one lists what else to
 # look for, a high one what can be relied on.
 

@@ -28,6 +28,11 @@ found
 found.plot()
 
 # %%
+# Which part of the spectrum speaks for titanium? That which, covered, makes it less probable.
+
+found.explain("Ti").plot()
+
+# %%
 # The probabilities can be used in further steps. Strontium is in the specimen too, but has no edge in this window: its
 # probability is zero, which does not mean that there is none.
 
