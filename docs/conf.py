@@ -64,6 +64,7 @@ myst_heading_anchors = 3
 
 add_module_names = False
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
 autosummary_generate = True
 numpydoc_show_class_members = False
@@ -85,7 +86,7 @@ sphinx_gallery_conf = {
 }
 
 
-_SECTIONS = re.compile(r"^(Parameters|Attributes|Returns|Yields)$")
+_SECTIONS = ("Parameters", "Attributes", "Returns", "Yields", "References")
 _ENTRY = re.compile(r"^(\*{0,2}\w+(?:, \*{0,2}\w+)*) : (.+)$")
 
 
@@ -95,17 +96,16 @@ def types_are_in_signatures(
     """Show ``name : description`` as a name and its description.
 
     Types stand in the signatures, so that what follows the colon in a docstring of this package is
-    the description and not, as numpydoc would have it, a type. Prose under Returns is one entry.
+    the description and not, as numpydoc would have it, a type. Prose under Returns is one entry, and
+    the initial of an author under References numbers no list.
     """
-    if "hyperspy_eelsid" not in name and what != "method":
-        return
     result: list[str] = []
     section = ""
     for number, line in enumerate(lines):
         following = lines[number + 1] if number + 1 < len(lines) else ""
         if following and set(following) == {"-"}:
-            section = line if _SECTIONS.match(line) else ""
-        entry = _ENTRY.match(line) if section else None
+            section = line if line in _SECTIONS else ""
+        entry = _ENTRY.match(line) if section not in ("", "References") else None
         if entry:
             result += [entry[1], f"    {entry[2]}"]
         elif (
@@ -113,10 +113,12 @@ def types_are_in_signatures(
             and line
             and not line.startswith((" ", "-"))
             and line != section
-            and result[-1].strip()
+            and result[-1]
             and not result[-1].startswith((" ", "-"))
         ):
             result[-1] += f" {line}"
+        elif section == "References":
+            result.append(re.sub(r"^([A-Z])\.", r"\1\.", line))
         else:
             result.append(line)
     lines[:] = result

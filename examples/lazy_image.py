@@ -26,14 +26,14 @@ s = hs.load(path, lazy=True)
 s
 
 # %%
-# Everything else is as ever. The data are read once; the probabilities are in memory.
+# Everything else is as ever. The table asks for the result: now the data are read, once.
 
 found = s.identify_elements()
 found
 
 # %%
 
-found.plot_maps()
+map_axes = found.plot_maps()
 
 # %%
 # The model is fitted block by block too.

@@ -23,14 +23,14 @@ found.elements
 # angles are in the metadata; otherwise :meth:`set_microscope_parameters` sets them.
 
 m = s.auto_model(identification=found)
-m
+m.components
 
 # %%
 # All pixels are fitted at once. Without a low-loss spectrum the unit of the maps is arbitrary, but the same for all
 # elements.
 
 maps = m.elemental_maps()
-hs.plot.plot_images(
+map_axes = hs.plot.plot_images(
     list(maps.values()),
     label=list(maps),
     vmin=0,

@@ -6,7 +6,7 @@ What to do with what is known of the specimen, and with elements whose edges coi
 """
 
 # %%
-# One row of the simulated image, with much noise.
+# A line scan across the layers of the simulated specimen, with few counts in each spectrum.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,8 +18,8 @@ found = s.identify_elements()
 found
 
 # %%
-# The M edge of barium (781 eV) and the L edge of cobalt (779 eV) coincide. Barium is the better explanation; the last
-# column and ``rivals`` keep cobalt in mind. Whoever knows the specimen decides.
+# The M edge of barium (781 eV) and the L edge of cobalt (779 eV) coincide. An edge is explained once, by the more
+# probable element; the last column and ``rivals`` keep the other in mind. Whoever knows the specimen decides.
 
 found.rivals
 
@@ -35,11 +35,16 @@ found.with_candidates(exclude=["Ba"])
 found.with_candidates(elements=["Sr", "Ti", "La", "Mn", "Ba", "O"])
 
 # %%
+# Shares of few pixels are chance as a rule. ``min_fraction`` leaves them out.
+
+found.with_threshold(found.threshold, min_fraction=0.05)
+
+# %%
 # The threshold says how sure the networks have to be. Another one needs no second run: a low one lists what else to
 # look for, a high one what can be relied on.
 
 for threshold in (0.2, 0.5, 0.9):
-    print(threshold, *found.with_threshold(threshold).elements)
+    print(threshold, *found.with_threshold(threshold, min_fraction=0.05).elements)
 
 # %%
 # Shares of the pixels in which an element is found, over the threshold.

@@ -25,7 +25,7 @@ found
 # Maps say how sure the networks are that the element is in the pixel, from 0 to 1. They are not amounts: those come
 # from a fit, see :ref:`sphx_glr_auto_examples_model_and_composition.py`.
 
-found.plot_maps()
+map_axes = found.plot_maps()
 
 # %%
 # One map is a HyperSpy signal with the axes of the scan.
