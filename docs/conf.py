@@ -64,6 +64,13 @@ myst_heading_anchors = 3
 
 add_module_names = False
 autodoc_member_order = "bysource"
+autodoc_mock_imports = [  # toolkits of the forms
+    "hyperspy_gui_ipywidgets",
+    "hyperspy_gui_traitsui",
+    "ipywidgets",
+    "link_traits",
+    "traitsui",
+]
 autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
 autosummary_generate = True

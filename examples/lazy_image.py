@@ -13,11 +13,11 @@ from pathlib import Path
 
 import hyperspy.api as hs
 
-from hyperspy_eelsid.demo import superlattice
+from hyperspy_eelsid.data import superlattice
 
 folder = tempfile.TemporaryDirectory()
 path = Path(folder.name) / "large.hspy"
-superlattice(shape=(20, 52)).signal.save(path, chunks=(10, 26, 1240))
+superlattice(shape=(20, 52)).save(path, chunks=(10, 26, 1240))
 
 # %%
 # With ``lazy=True`` nothing is read until it is needed.

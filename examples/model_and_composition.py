@@ -6,15 +6,16 @@ How much of each element is there?
 """
 
 # %%
-# The simulated image comes with the truth, ``density``: atoms per nm² of every element.
+# The simulated image comes with the truth, the atoms per nm² of every element, in its metadata.
 
 import hyperspy.api as hs
 import matplotlib.pyplot as plt
 import numpy as np
 
-from hyperspy_eelsid.demo import superlattice
+from hyperspy_eelsid.data import superlattice
 
-s, density = superlattice(shape=(24, 52))
+s = superlattice(shape=(24, 52))
+density = dict(s.metadata.Simulation.areal_density)
 found = s.identify_elements()
 found.elements
 

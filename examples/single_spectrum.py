@@ -9,9 +9,9 @@ Which elements are in one spectrum, and how sure is that?
 # The spectrum is the sum over a small simulated image of an oxide superlattice, between 380 and 1000 eV.
 # Your own comes from :func:`hyperspy.api.load`.
 
-from hyperspy_eelsid.demo import superlattice
+from hyperspy_eelsid.data import superlattice
 
-s = superlattice(shape=(4, 65)).signal.sum()
+s = superlattice(shape=(4, 65)).sum()
 s
 
 # %%

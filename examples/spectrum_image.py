@@ -10,9 +10,9 @@ Which elements are in the layers of a superlattice, and where?
 
 import matplotlib.pyplot as plt
 
-from hyperspy_eelsid.demo import superlattice
+from hyperspy_eelsid.data import superlattice
 
-s = superlattice(shape=(24, 52)).signal.inav[:30]
+s = superlattice(shape=(24, 52)).inav[:30]
 s
 
 # %%
