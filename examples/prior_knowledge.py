@@ -39,12 +39,12 @@ found.with_candidates(elements=["Ti", "N", "O", "C"])
 
 truth = s.metadata.Simulation.areal_density.N
 figure, axes = plt.subplots(1, 3, figsize=(10, 2), layout="constrained")
-for panel, title, image in (
-    (axes[0], "N, probability", found.probability["N"]),
-    (axes[1], "Sc, probability", found.probability["Sc"]),
-    (axes[2], "N, true (atoms/nm²)", truth),
+for panel, title, image, largest in (
+    (axes[0], "N, probability", found.probability["N"], 1),
+    (axes[1], "Sc, probability", found.probability["Sc"], 1),
+    (axes[2], "N, true (atoms/nm²)", truth, None),
 ):
-    picture = panel.imshow(image.data, vmin=0)
+    picture = panel.imshow(image.data, vmin=0, vmax=largest)
     panel.set(title=title, xticks=[], yticks=[])
     figure.colorbar(picture, ax=panel)
 
