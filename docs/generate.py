@@ -71,7 +71,7 @@ def comparison(scores: dict[str, Any]) -> str:
 def scores(scores: dict[str, Any]) -> str:
     """All scores that the card records."""
     rows = [
-        (SETS.get(name, name), *(f"{figures[s]:.3f}" for s in ("f1", "emr", "precision", "recall")))
+        (SETS.get(name, name), *(_score(figures, s) for s in ("f1", "emr", "precision", "recall")))
         for name, figures in scores.items()
         if isinstance(figures, dict) and "f1" in figures
     ]
@@ -79,8 +79,15 @@ def scores(scores: dict[str, Any]) -> str:
     return (
         table(("spectra", "F1", "EMR", "precision", "recall"), rows)
         + f"\n\nEach simulated set has {scores['spectra']:,} spectra. Of {empty['spectra']:,} simulated "
-        f"spectra without any edge, {empty['right']:,} have no element found."
+        f"spectra without any edge, {empty['right']:,} have no element found. In brackets, where they were computed: 95 % "
+        "confidence intervals, by resampling the spectra."
     )
+
+
+def _score(figures: dict[str, Any], name: str) -> str:
+    """A score and, where the card has it, its 95 % confidence interval."""
+    low, high = figures.get("intervals", {}).get(name, (None, None))
+    return f"{figures[name]:.3f}" + (f" ({low:.3f} to {high:.3f})" if low is not None else "")
 
 
 def networks(card: dict[str, Any]) -> str:
@@ -92,6 +99,13 @@ def networks(card: dict[str, Any]) -> str:
     ]
     seen = ", ".join(f"{run['spectra_seen']:,} (`{name}`)" for name, run in runs.items())
     low, high = card["energy_range"]
+    calibration = "Probabilities are not calibrated."
+    if "calibration" in card:
+        slope, intercept = card["calibration"]
+        calibration = (
+            "Calibration (Platt) of the mean on simulated spectra: log-odds times "
+            f"{slope:.3g} {intercept:+.3g}."
+        )
     return "\n\n".join(
         [
             table(("file", "architecture", "parameters"), rows),
@@ -99,6 +113,7 @@ def networks(card: dict[str, Any]) -> str:
             f"- Input: {low} to {high} eV in steps of {card['dispersion']:g} eV, {card['normalisation']}.\n"
             f"- Output: the probability of {len(card['elements'])} elements; the mean of the networks.\n"
             f"- Threshold: {card['threshold']:g}.\n"
+            f"- {calibration}\n"
             f"- Training: recipe `{card['training']['recipe']}`; spectra seen: {seen}.",
         ]
     )
