@@ -79,8 +79,8 @@ def scores(scores: dict[str, Any]) -> str:
     return (
         table(("spectra", "F1", "EMR", "precision", "recall"), rows)
         + f"\n\nEach simulated set has {scores['spectra']:,} spectra. Of {empty['spectra']:,} simulated "
-        f"spectra without any edge, {empty['right']:,} have no element found. In brackets, where they were computed: 95 % "
-        "confidence intervals, by resampling the spectra."
+        f"spectra without any edge, {empty['right']:,} have no element found. In brackets, where they were "
+        "computed: 95 % confidence intervals, by resampling the spectra."
     )
 
 
