@@ -1,0 +1,148 @@
+"""Parts of the documentation that are made from the package itself, at every build.
+
+``conf.py`` calls :func:`main`; the pages include the files that it writes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hyperspy_eelsid import decision, ensemble
+from hyperspy_eelsid.edges import ELEMENTS, edge_groups
+
+CHANGES = Path(__file__).parents[1] / "changelog.d"
+
+# A. Annys, D. Jannis and J. Verbeeck, Sci. Rep. 13, 13724 (2023): 2 ViT and 3 U-Net, 64 million parameters, 100
+# measured spectra
+PUBLISHED = {"F1": (0.86, 0.89), "EMR": (0.70, 0.75)}
+
+SETS = {
+    "validation robust": "simulated, robust recipe, validation (chooses the threshold)",
+    "test robust": "simulated, robust recipe, test",
+    "test pub": "simulated, published recipe, test",
+    "measured": "measured",
+    "measured without N edges": "measured, spectra without N edges",
+}
+
+
+def main(folder: Path) -> None:
+    """Write all generated parts into `folder`."""
+    folder.mkdir(exist_ok=True)
+    card = ensemble.load().card
+    for name, text in {
+        "comparison": comparison(card["scores"]),
+        "scores": scores(card["scores"]),
+        "networks": networks(card),
+        "elements": elements(),
+        "confusions": confusions(),
+        "unreleased": unreleased(),
+    }.items():
+        (folder / f"{name}.md").write_text(text + "\n", encoding="utf-8")
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def comparison(scores: dict[str, Any]) -> str:
+    """Ours beside the published scores on measured spectra."""
+    missing = {"f1": float("nan"), "emr": float("nan")}  # of networks that were not evaluated yet
+    both = [scores.get(name, missing) for name in ("measured", "measured without N edges")]
+    return table(
+        ("", "F1", "EMR", "F1 without N edges", "EMR without N edges"),
+        [
+            (
+                "published (2 ViT + 3 U-Net, 64 million parameters; 100 spectra)",
+                *(f"{PUBLISHED[score][i]:.2f}" for i in (0, 1) for score in ("F1", "EMR")),
+            ),
+            (
+                "hyperspy_eelsid (as shipped; 86 other spectra)",
+                *(f"{s[name]:.2f}" for s in both for name in ("f1", "emr")),
+            ),
+        ],
+    )
+
+
+def scores(scores: dict[str, Any]) -> str:
+    """All scores that the card records."""
+    rows = [
+        (SETS.get(name, name), *(_score(figures, s) for s in ("f1", "emr", "precision", "recall")))
+        for name, figures in scores.items()
+        if isinstance(figures, dict) and "f1" in figures
+    ]
+    empty = scores["empty"]
+    return (
+        table(("spectra", "F1", "EMR", "precision", "recall"), rows)
+        + f"\n\nEach simulated set has {scores['spectra']:,} spectra. Of {empty['spectra']:,} simulated "
+        f"spectra without any edge, {empty['right']:,} have no element found. In brackets, where they were "
+        "computed: 95 % confidence intervals, by resampling the spectra."
+    )
+
+
+def _score(figures: dict[str, Any], name: str) -> str:
+    """A score and, where the card has it, its 95 % confidence interval."""
+    low, high = figures.get("intervals", {}).get(name, (None, None))
+    return f"{figures[name]:.3f}" + (f" ({low:.3f} to {high:.3f})" if low is not None else "")
+
+
+def networks(card: dict[str, Any]) -> str:
+    """What the shipped ensemble is made of."""
+    runs = {run["run"]: run for run in card["training"]["runs"]}
+    rows = [
+        (f"`{member['file']}`", member["architecture"], f"{member['parameters']:,}")
+        for member in card["members"]
+    ]
+    seen = ", ".join(f"{run['spectra_seen']:,} (`{name}`)" for name, run in runs.items())
+    low, high = card["energy_range"]
+    calibration = "Probabilities are not calibrated."
+    if "calibration" in card:
+        slope, intercept = card["calibration"]
+        calibration = (
+            "Calibration (Platt) of the mean on simulated spectra: log-odds times "
+            f"{slope:.3g} {intercept:+.3g}."
+        )
+    return "\n\n".join(
+        [
+            table(("file", "architecture", "parameters"), rows),
+            f"- Name and date: {card['name']}, {card['date']}; licence {card['licence']}.\n"
+            f"- Input: {low} to {high} eV in steps of {card['dispersion']:g} eV, {card['normalisation']}.\n"
+            f"- Output: the probability of {len(card['elements'])} elements; the mean of the networks.\n"
+            f"- Threshold: {card['threshold']:g}.\n"
+            f"- {calibration}\n"
+            f"- Training: recipe `{card['training']['recipe']}`; spectra seen: {seen}.",
+        ]
+    )
+
+
+def elements() -> str:
+    """The edges by which each element is recognised."""
+    return table(
+        ("element", "edges: onset (eV)"),
+        (
+            (element, ", ".join(f"{g}: {onset:g}" for g, onset in edge_groups(element).items()))
+            for element in ELEMENTS
+        ),
+    )
+
+
+def confusions() -> str:
+    """Edges of two elements that coincide within chemical shifts."""
+    edges = [(onset, e, group) for e in ELEMENTS for group, onset in edge_groups(e).items()]
+    pairs = [
+        (f"{a[1]}-{a[2]}", f"{a[0]:g}", f"{b[1]}-{b[2]}", f"{b[0]:g}")
+        for a, b in itertools.combinations(sorted(edges), 2)
+        if a[1] != b[1] and b[0] - a[0] <= decision.SAME_ONSET_EV
+    ]
+    return table(("edge", "onset (eV)", "edge", "onset (eV)"), pairs)
+
+
+def unreleased() -> str:
+    """Changes since the last release."""
+    fragments = sorted(path for path in CHANGES.glob("*.md") if path.name != "README.md")
+    entries = [" ".join(path.read_text(encoding="utf-8").split()) for path in fragments]
+    return "\n".join(f"- {entry}" for entry in entries) or "Nothing yet."
