@@ -43,7 +43,8 @@ class Recipe:
     plasmons: tuple[int, int] = (2, 5)
     plasmon_energy: Range = (3, 20)
     plasmon_width: Range = (3, 20)
-    thickness: Range = (0.1, 1)
+    thickness: Range = (0.1, 1)  # t/lambda
+    thickness_power: float = 1  # of the uniform number drawn for it; larger for more thin samples
     jump_ratio: Range = (0.2, 1.5)
     background_exponent: Range = (2, 4)
     counts_decades: tuple[int, int] = (3, 7)
@@ -79,6 +80,7 @@ ROBUST = Recipe(
     plasmon_energy=(3, 28),
     plasmon_width=(3, 25),
     thickness=(0.05, 2),
+    thickness_power=2.5,
     jump_ratio=(0.04, 8),
     background_exponent=(1.5, 5),
     counts_decades=(1, 9),

@@ -165,6 +165,7 @@ class Simulator:
         present = np.arange(recipe.plasmons[1]) < count[:, None]
         low, high = recipe.plasmon_energy
         decades = recipe.counts_decades
+        thin, thick = recipe.thickness
         p = {
             "query": query,
             "beam": rng.integers(len(BEAM_ENERGIES_KEV), size=n),
@@ -173,7 +174,7 @@ class Simulator:
             "zero_loss_fwhm": uniform(recipe.zero_loss_fwhm),
             "plasmon_energy": rng.integers(low, high + 1, slots) * present,
             "plasmon_width": rng.integers(*np.add(recipe.plasmon_width, (0, 1)), size=slots),
-            "thickness": uniform(recipe.thickness),
+            "thickness": thin + (thick - thin) * rng.random(n) ** recipe.thickness_power,
             "jump_ratio": uniform(recipe.jump_ratio),
             "counts": 10.0 ** rng.integers(decades[0], decades[1] + 1, n),
             "atomic_diameter": uniform(recipe.atomic_diameter),
