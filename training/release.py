@@ -24,7 +24,7 @@ FEW_COUNTS = 200_000
 
 def _load(run: Path):
     name, size = run.name.split(".")[:2]
-    model = build(name, size)
+    model = build(name, size=size)
     model.load_weights(run / "final.weights.h5")
     return model, size
 
