@@ -1,0 +1,30 @@
+"""The examples run from beginning to end."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_script(path, tmp_path):
+    environment = os.environ | {"MPLBACKEND": "agg"}
+    subprocess.run([sys.executable, path], cwd=tmp_path, env=environment, check=True, timeout=300)
+
+
+def test_notebook(tmp_path):
+    nbformat = pytest.importorskip("nbformat", reason="needs nbclient and ipykernel")
+    nbclient = pytest.importorskip("nbclient", reason="needs nbclient and ipykernel")
+    notebook = nbformat.read(EXAMPLES / "walk_through.ipynb", as_version=4)
+    client = nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3")
+    client.execute(cwd=tmp_path)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    data = [output["data"] for output in outputs if "data" in output]
+    pictures = sum("image/png" in part for part in data)
+    assert pictures >= 4
+    assert any("<td>Ti-L 456</td>" in part.get("text/html", "") for part in data)
+    assert any("application/vnd.jupyter.widget-view+json" in part for part in data)
