@@ -51,6 +51,8 @@ BACKGROUND_EXPONENTS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0)
 # Fine structure after the onset, and the width of the onset before it, are left out of the fit.
 FINE_STRUCTURE_EV = 30.0
 BEFORE_ONSET_EV = 5.0
+BETWEEN_ONSETS_EV = 8.0
+LINE_EV = 10.0  # of the fine structure at least a white line is left out
 MINIMUM_SHARE_OF_CHANNELS = 0.25
 
 _PARAMETERS = {
@@ -260,7 +262,7 @@ def auto_model(
     for element in elements:
         _append_edges(model, element, shifts[element], window, GOS)
     onsets = [
-        edge.onset_energy + shifts[element]
+        (edge.onset_energy + shifts[element], element)
         for element in elements
         for edge in edges_in_window(element, *window)
         if edge.major
@@ -360,16 +362,23 @@ def _edge_component(name: str, GOS: str) -> EELSCLEdge:
 
 
 def _fitted_channels(
-    energy: np.ndarray, onsets: list[float], window: tuple[float, float]
+    energy: np.ndarray, onsets: list[tuple[float, str]], window: tuple[float, float]
 ) -> np.ndarray:
-    """Channels of the window less the fine structure; the part left out shrinks in a narrow window."""
+    """Channels of the window less the fine structure of all onsets, which are given with their elements.
+
+    The part left out shrinks in a narrow window, and before the next onset of another element: the channels between
+    two elements tell how much of the first there is. Without them La M, 50 eV above Ba M, takes its place.
+    """
     inside = (energy >= window[0]) & (energy <= window[1])
     width = FINE_STRUCTURE_EV
     while True:
         kept = inside.copy()
-        for onset in onsets:
-            kept &= (energy < onset - BEFORE_ONSET_EV) | (energy > onset + width)
-        after_all = all((kept & (energy > onset)).any() for onset in onsets)
+        for onset, element in onsets:
+            following = min((o for o, e in onsets if e != element and o > onset), default=np.inf)
+            between = following - BEFORE_ONSET_EV - BETWEEN_ONSETS_EV
+            last = min(onset + width, between) if between > onset + LINE_EV else onset + width
+            kept &= (energy < onset - BEFORE_ONSET_EV) | (energy > last)
+        after_all = all((kept & (energy > onset)).any() for onset, _ in onsets)
         if after_all and kept.sum() >= MINIMUM_SHARE_OF_CHANNELS * inside.sum():
             return kept
         if width < 1:
