@@ -54,6 +54,7 @@ class ElementIdentification:
     min_fraction : Smallest share of the valid pixels in which a reported element is found.
     model : Name or path of the networks.
     candidates : Symbols of the elements that may be found.
+    masked : Number of pixels that were left out on purpose.
     """
 
     probability: ElementProbability
@@ -64,6 +65,7 @@ class ElementIdentification:
     min_fraction: float
     model: str
     candidates: tuple[str, ...] = ELEMENTS
+    masked: int = 0
 
     def compute(self, show_progressbar: bool | None = None) -> None:
         """Compute the results of a lazy signal, reading its data once; those in memory stay as they are.
@@ -86,7 +88,7 @@ class ElementIdentification:
         show &= self.probability.data.npartitions > 1
         with ProgressBar() if show else nullcontext():
             results = dask.compute(*(signal.data for signal in signals))
-        _check_valid(results[0], self.energy)
+        _check_valid(results[0], self.energy, self.masked)
         for signal, data in zip(signals, results, strict=True):
             signal.data = data
             signal._lazy = False
@@ -346,6 +348,7 @@ class ElementIdentification:
                 "min_fraction": self.min_fraction,
                 "model": self.model,
                 "candidates": list(self.candidates),
+                "masked": self.masked,
             },
         )
         signal.save(filename, **kwargs)
@@ -375,6 +378,7 @@ class ElementIdentification:
             min_fraction=node.min_fraction,
             model=node.model,
             candidates=tuple(node.candidates),
+            masked=node.masked,
         )
 
     def plot(self) -> Figure:
@@ -416,18 +420,17 @@ def _check_share(name: str, value: float) -> None:
         raise ValueError(f"{name} must be between 0 and 1, not {value!r}.")
 
 
-def _check_valid(probability: np.ndarray, energy: np.ndarray) -> None:
+def _check_valid(probability: np.ndarray, energy: np.ndarray, masked: int) -> None:
     invalid = np.isnan(probability[..., 0])
     if invalid.all():
         raise InvalidSpectraError(
             f"None of the {invalid.size} spectra has finite counts that are somewhere positive "
             f"between {energy.min():g} and {energy.max():g} eV, or all are masked; check the data."
         )
-    if invalid.any():
+    bad = np.count_nonzero(invalid) - masked
+    if bad > 0:
         _logger.warning(
-            "%d of %d spectra are masked or have no finite, positive counts, and are left out.",
-            np.count_nonzero(invalid),
-            invalid.size,
+            "%d of %d spectra have no finite, positive counts and are left out.", bad, invalid.size
         )
 
 
@@ -474,6 +477,7 @@ def identify_elements(
         min_fraction=min_fraction,
         model=ensemble.name if model is None else str(model),
         candidates=candidates,
+        masked=0 if masked is None else int(np.count_nonzero(masked)),
     )
     if not signal._lazy:
         # data in memory are not sent to the workers of a cluster

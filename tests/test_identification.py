@@ -106,14 +106,14 @@ def test_no_valid_spectrum(make_eels, value):
         signal.identify_elements()
 
 
-def test_masked_pixels_are_left_out(make_eels):
+def test_masked_pixels_are_left_out(make_eels, caplog):
     """Masks are given as everywhere in HyperSpy: arrays in navigation order, signals like their data."""
     signal = make_eels((4, 6))
     left = np.zeros((4, 6), bool)
     left[:, :3] = True
     for mask in (left.T, hs.signals.BaseSignal(left).T):
         found = signal.identify_elements(navigation_mask=mask)
-        assert found.elements == ["O"]
+        assert found.elements == ["O"] and found.masked == 12 and not caplog.text
         assert np.isnan(found.probability.data[left]).all()
         assert np.isfinite(found.probability.data[~left]).all()
     for wrong in (left, left.T.astype(float)):
