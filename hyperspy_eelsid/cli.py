@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     identify.add_argument(
         "--min-fraction", type=_share, default=0.01, help="of the pixels of an image (%(default)s)"
     )
-    symbols = {"nargs": "+", "metavar": "SYMBOL", "action": "extend"}
+    symbols: dict[str, Any] = {"nargs": "+", "metavar": "SYMBOL", "action": "extend"}
     identify.add_argument("--elements", **symbols, help="the only elements that can be there")
     identify.add_argument("--exclude", **symbols, help="elements that cannot be there")
     identify.add_argument("--model", help="networks: a name that `eelsid models` lists, or a path")

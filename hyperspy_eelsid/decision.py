@@ -39,7 +39,7 @@ for _row, _element in zip(_ONSETS, ELEMENTS, strict=True):
 
 def visible(start: float, end: float) -> np.ndarray:
     """Elements with a major edge group between `start` and `end` [eV], bool, shape (80,)."""
-    return _visible_groups(start, end).any(axis=1)
+    return np.any(_visible_groups(start, end), axis=1)
 
 
 def _visible_groups(start: float, end: float) -> np.ndarray:
@@ -63,7 +63,7 @@ def claims(start: float, end: float, distance: float) -> np.ndarray:
     onsets = np.where(seen, _ONSETS, np.nan)
     near = np.abs(onsets[:, :, None, None] - onsets) <= distance
     explained = near.any(axis=3) | ~seen[:, :, None]
-    return explained.all(axis=1) & seen.any(axis=1)[:, None]
+    return np.all(explained, axis=1) & np.any(seen, axis=1, keepdims=True)
 
 
 def candidates(

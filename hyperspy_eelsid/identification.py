@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -170,12 +170,12 @@ class ElementIdentification:
         image[self._valid], probability[self._valid] = found, pixels
         counted = decision.supported(image, probability, self.threshold)
         share = counted[self._valid].reshape(-1, len(ELEMENTS)).mean(axis=0)
-        reported = np.flatnonzero((share > 0) & (share >= self.min_fraction))
+        reported = np.flatnonzero((share > 0) & (share >= self.min_fraction)).tolist()
         order = {i: (-found[:, i].mean(), -pixels[found[:, i], i].mean()) for i in reported}
         return tuple(
             ELEMENTS[i]
             for i in decision.without_double_claims(
-                sorted(reported, key=order.get), found, pixels, self.threshold, *self._window
+                sorted(order, key=order.__getitem__), found, pixels, self.threshold, *self._window
             )
         )
 
@@ -288,7 +288,7 @@ class ElementIdentification:
         """
         import pandas as pd
 
-        columns = {
+        columns: dict[str, Mapping[str, Any]] = {
             "probability": self.strength,
             "pixels": self.pixels,
             "fraction": self.fraction,

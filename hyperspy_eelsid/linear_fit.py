@@ -177,7 +177,7 @@ def mean_spectrum(spectra: np.ndarray | da.Array) -> np.ndarray:
     -------
     Shape (n_channels,).
     """
-    good = np.isfinite(spectra).all(axis=-1)
+    good = np.all(np.isfinite(spectra), axis=-1)
     total = np.where(good[..., None], spectra, 0).sum(axis=tuple(range(spectra.ndim - 1)))
     total, number = da.compute(total, good.sum())
     if number == 0:

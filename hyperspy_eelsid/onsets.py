@@ -41,10 +41,10 @@ def onset_shifts(
     limit = SEARCH_RANGE_EV + OWN_SHIFT_EV
     shifts = np.arange(-limit, limit + SEARCH_STEP_EV / 2, SEARCH_STEP_EV)
     rises = {
-        element: sum(_rise(energy, counts, onset, shifts) for onset in groups)
+        element: np.sum([_rise(energy, counts, onset, shifts) for onset in groups], axis=0)
         for element, groups in onsets.items()
     }
-    common = _first_peak(shifts, sum(rises.values()), 0.0, SEARCH_RANGE_EV)
+    common = _first_peak(shifts, np.sum(list(rises.values()), axis=0), 0.0, SEARCH_RANGE_EV)
     return {
         element: _first_peak(shifts, rise, common, OWN_SHIFT_EV) for element, rise in rises.items()
     }

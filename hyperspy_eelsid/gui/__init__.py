@@ -38,7 +38,8 @@ def show(signal: EELSSpectrum, display: bool = True, toolkit: str | None = None)
             "The form needs hyperspy_gui_ipywidgets or hyperspy_gui_traitsui, enabled in HyperSpy's "
             "preferences: pip install hyperspy_eelsid[gui-jupyter]."
         )
-    return IdentificationTool(signal).gui(display=display, toolkit=toolkit or tuple(enabled))
+    tool: Any = IdentificationTool(signal)  # HyperSpy adds the method `gui`
+    return tool.gui(display=display, toolkit=toolkit or tuple(enabled))
 
 
 @add_gui_method(toolkey="hyperspy_eelsid.identify_elements")
