@@ -7,8 +7,8 @@ well calibrated. Two rules follow from where the edges of the elements lie.
 - *Shared evidence.* When rivals share the probability of an edge, so that none reaches the threshold alone, the
   strongest of them is found if the probability that any of them is there does.
 - *No double claim.* An element all of whose visible edges coincide with edges of a stronger element that is found
-  is not found, but named as its rival. In an image the same holds for an element whose pixels are explained by one
-  that is found in more of them.
+  is not found, but named as its rival. The same holds for weak evidence that lies among the white lines of a stronger
+  element, as Ni L between the lines of La M does; in an image the stronger is the one that is found in more pixels.
 
 In an image pixels also speak for each other: a pixel with weak evidence counts only if neighbours share it, so that
 single noisy pixels do not add up to an element.
@@ -21,20 +21,28 @@ from collections.abc import Iterable
 import numpy as np
 from scipy.ndimage import convolve
 
-from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS, edge_groups
+from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS, edge_groups, element_edges
 from hyperspy_eelsid.exceptions import UnknownElementError
 
 # errors of measured energy axes, which decide what can be mistaken for what
 RIVAL_DISTANCE_EV = 16.0
 # onsets that are nearer than chemical shifts cannot be told apart
 SAME_ONSET_EV = 4.0
+# white lines are seen this far above their onset
+AFTER_ONSET_EV = 6.0
 MINIMUM_SHARE = 0.2
 NOTABLE_RIVAL = 0.1
 NEIGHBOURS = {1: 1, 2: 2, 3: 2}  # navigation dimension: neighbours that must share weak evidence
 
-_ONSETS = np.full((len(ELEMENTS), 2), np.nan)
-for _row, _element in zip(_ONSETS, ELEMENTS, strict=True):
-    _row[: len(edge_groups(_element))] = list(edge_groups(_element).values())
+_ONSETS, _LAST_ONSETS = np.full((2, len(ELEMENTS), 2), np.nan)
+for _i, _element in enumerate(ELEMENTS):
+    for _j, (_group, _onset) in enumerate(edge_groups(_element).items()):
+        _ONSETS[_i, _j] = _onset
+        _LAST_ONSETS[_i, _j] = max(
+            edge.onset_energy
+            for edge in element_edges(_element)
+            if edge.major and edge.group == _group
+        )
 
 
 def visible(start: float, end: float) -> np.ndarray:
@@ -64,6 +72,29 @@ def claims(start: float, end: float, distance: float) -> np.ndarray:
     near = np.abs(onsets[:, :, None, None] - onsets) <= distance
     explained = near.any(axis=3) | ~seen[:, :, None]
     return np.all(explained, axis=1) & np.any(seen, axis=1, keepdims=True)
+
+
+def hidden(start: float, end: float) -> np.ndarray:
+    """Which elements can hide among the white lines of which others.
+
+    Parameters
+    ----------
+    start, end : Window in which edges can be seen [eV].
+
+    Returns
+    -------
+    bool, shape (80, 80): [i, j] is True when every visible edge group of element i begins between the first and the
+    last onset of a visible group of element j, 4 eV before and 6 eV after them included.
+    """
+    seen = _visible_groups(start, end)
+    onsets = np.where(seen, _ONSETS, np.nan)[:, :, None, None]
+    first = np.where(seen, _ONSETS, np.nan) - SAME_ONSET_EV
+    last = np.where(seen, _LAST_ONSETS, np.nan) + AFTER_ONSET_EV
+    among = np.any((onsets >= first) & (onsets <= last), axis=3)
+    explained = among | ~seen[:, :, None]
+    result = np.all(explained, axis=1) & np.any(seen, axis=1, keepdims=True)
+    np.fill_diagonal(result, False)
+    return result
 
 
 def candidates(
@@ -189,21 +220,29 @@ def without_double_claims(
     start: float,
     end: float,
 ) -> list[int]:
-    """Leave out elements of an image whose pixels another element explains, which is found in more pixels.
+    """Leave out elements whose pixels another element explains, which is found in more pixels or more probable.
+
+    An element is explained by another among whose white lines it can hide, if the other is probable where it is
+    found, and if it is itself not strong (halfway between the threshold and certainty) where the other is found.
 
     Parameters
     ----------
-    elements : Indices of elements, those found in most pixels first.
+    elements : Indices of elements, those found in most pixels first, then the most probable.
     found, probability : Shape (n_pixels, 80).
     threshold : Probability from which an element is found.
     start, end : Window in which edges can be seen [eV].
     """
-    same = claims(start, end, SAME_ONSET_EV)
+    able = hidden(start, end)
+    strong = (1 + threshold) / 2
+
+    def explained(i: int, j: int) -> bool:
+        other = probability[found[:, i], j].mean()
+        own = probability[found[:, j], i].mean()
+        return able[i, j] and other > MINIMUM_SHARE and own < strong
+
     kept: list[int] = []
     for i in elements:
-        claimants = [j for j in kept if same[i, j]]
-        there = probability[found[:, i]][:, claimants].mean(axis=0)
-        if not (there > threshold).any():
+        if not any(explained(i, j) for j in kept):
             kept.append(i)
     return kept
 
@@ -217,6 +256,7 @@ def rivals_of(element: int, probability: np.ndarray, start: float, end: float) -
     probability : Probability of each element where it was found, shape (80,).
     start, end : Window in which edges can be seen [eV].
     """
-    able = claims(start, end, RIVAL_DISTANCE_EV)[element] & (probability > NOTABLE_RIVAL)
+    near = claims(start, end, RIVAL_DISTANCE_EV)[element]
+    able = (near | hidden(start, end)[:, element]) & (probability > NOTABLE_RIVAL)
     able[element] = False
     return [ELEMENTS[j] for j in np.argsort(-probability) if able[j]]

@@ -5,6 +5,7 @@ from hyperspy_eelsid.decision import (
     candidates,
     claims,
     decide,
+    hidden,
     rivals_of,
     supported,
     visible,
@@ -118,3 +119,18 @@ def test_candidates():
     assert "Sc" not in candidates(exclude="Sc")
     with pytest.raises(UnknownElementError, match="'Xx'"):
         candidates(exclude=["Xx"])
+
+
+def test_weak_evidence_among_white_lines_is_no_element():
+    """Ni L3 (855 eV) begins after La M4 (849 eV): nickel must be strong, or it is lanthanum's line."""
+    la, ni = ELEMENT_INDEX["La"], ELEMENT_INDEX["Ni"]
+    assert hidden(380, 1000)[ni, la] and not hidden(380, 1000)[la, ni]
+    for nickel, expected in ((0.6, [la]), (0.9, [la, ni])):
+        probability = np.zeros((10, 80))
+        probability[:, la], probability[:5, ni] = 0.95, nickel
+        probability[5:, ni] = nickel - 0.2
+        found = probability > 0.5
+        assert without_double_claims([la, ni], found, probability, 0.5, 380, 1000) == expected
+    weak = np.zeros(80)
+    weak[[la, ni]] = 0.95, 0.6
+    assert rivals_of(la, weak, 380, 1000) == ["Ni"]
