@@ -40,9 +40,11 @@ def energy_offset(
     """
     whole = to_network_input(spectrum, energy)
     inside = np.flatnonzero(whole)
+    if np.ptp(inside) < TREND_EV:
+        return None
     start, end = inside[0], inside[-1]
     counts = gaussian_filter1d(whole[start : end + 1], SMOOTHING_EV)
-    slope = np.gradient(np.log(np.maximum(counts, 1e-4 * counts.max())))
+    slope = np.gradient(np.log(np.maximum(counts, 1e-4)))
     slope -= gaussian_filter1d(slope, TREND_EV)
     usual = 1.5 * np.median(np.abs(slope)) + 1e-6
     rise = np.clip(slope / usual, -STEEPEST / 4, STEEPEST)

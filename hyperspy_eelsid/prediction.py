@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # an edge that lies so far outside of the window can still be seen when the energy axis is not well calibrated
 ONSET_TOLERANCE_EV = 5
+# what lies beyond is no number of counts, in whatever unit, and would overflow single precision
+LARGEST_COUNTS, SMALLEST_COUNTS = 1e18, 1e-18
 PIXELS_PER_BLOCK = 128  # half a second of work
 
 
@@ -35,6 +37,14 @@ class Networks(NamedTuple):
     def load(self) -> ensemble.Ensemble:
         """The ensemble, read once in each process."""
         return ensemble.load(self.model, self.device)
+
+
+def plausible(counts: np.ndarray | da.Array) -> np.ndarray | da.Array:
+    """Which counts are numbers that a detector can have given; NaN, infinity and 1e300 are not."""
+    limit = LARGEST_COUNTS
+    if np.issubdtype(counts.dtype, np.floating):
+        limit = min(limit, float(np.finfo(counts.dtype).max))  # half precision ends at 65504
+    return (counts >= -limit) & (counts <= limit)
 
 
 def predict_spectra(
@@ -60,7 +70,8 @@ def predict_spectra(
     """
     pixels = spectra.reshape(-1, spectra.shape[-1])
     start, end = preprocessing.measured_window(energy)
-    finite = np.isfinite(pixels[:, (energy >= start) & (energy <= end)]).all(axis=1)
+    counts = pixels[:, (energy >= start) & (energy <= end)]
+    finite = plausible(counts).all(axis=1) & (counts > SMALLEST_COUNTS).any(axis=1)
     if masked is not None:
         finite &= ~masked.reshape(-1)
     inputs = preprocessing.to_network_input(pixels[finite], energy)
@@ -107,5 +118,6 @@ def predict_signal(
         meta=np.empty((0,) * data.ndim, np.float32),
     )
     usable = da.isfinite(probability[..., :1])
-    spectrum = da.where(usable, data, 0).sum(axis=pixels, dtype=np.float64)
-    return probability, spectrum, data.sum(axis=-1)
+    counts = da.where(plausible(data), data, 0)
+    spectrum = da.where(usable, counts, 0).sum(axis=pixels, dtype=np.float64)
+    return probability, spectrum, counts.sum(axis=-1, dtype=np.float64)

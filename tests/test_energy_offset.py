@@ -20,6 +20,8 @@ def test_nothing_is_said_without_a_sharp_onset(superlattice):
     flat = np.random.default_rng(0).poisson(1e4 * (energy / 400) ** -3)
     assert energy_offset(flat, energy, ["O"]) is None
     assert energy_offset(flat, energy, []) is None
+    one = np.where(energy == 532, 1.0, 0.0)
+    assert energy_offset(one, energy, ["O"]) is None
 
 
 def test_an_identification_tells_a_wrong_axis(make_eels, step_networks):

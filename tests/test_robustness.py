@@ -69,6 +69,18 @@ def test_a_result_or_a_clear_error(signal):
     np.testing.assert_array_equal(np.array(signal.data), before)
 
 
+@pytest.mark.parametrize("value", [1e300, -1e300, 1e30, np.inf])
+def test_absurd_counts_are_left_out(make_eels, value):
+    signal = make_eels((2, 2))
+    signal.data[0, 0, 5] = value
+    found = signal.identify_elements()
+    assert np.isnan(found.probability.data[0, 0]).all()
+    assert np.isfinite(found.intensity.data).all() and np.isfinite(found.spectrum.data).all()
+    signal.data[:] = 1e-30
+    with pytest.raises(EelsidError, match="None of the 4 spectra"):
+        signal.identify_elements()
+
+
 def test_one_channel():
     with pytest.raises(EnergyAxisError, match="1 channels"):
         EELSSpectrum([5.0]).identify_elements()

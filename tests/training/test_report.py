@@ -82,3 +82,14 @@ def test_counts_are_drawn_anew(make_eels, tmp_path):
     assert signal.data.sum() == pytest.approx(5000, rel=0.1)
     assert signal.axes_manager[-1].offset == 403
     assert isinstance(signal, type(hs.load(tmp_path / "one.hspy").sum()))
+
+
+def test_of_thresholds_that_are_as_good_the_most_cautious_is_taken():
+    """Right up to 0.6, where true elements with 0.62 begin to be lost; false ones have 0.3."""
+    labels = np.zeros((400, 80), np.uint8)
+    labels[:, ELEMENTS.index("O")] = 1
+    probability = labels * 0.62
+    probability[:, ELEMENTS.index("Fe")] = 0.3
+    windows = np.tile([380.0, 1000.0], (400, 1))
+    of = evaluate.Simulated(np.empty(0), labels, probability, windows, {})
+    assert evaluate.best_threshold(of) == pytest.approx(0.6)
