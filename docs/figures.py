@@ -9,6 +9,7 @@ import numpy as np
 
 from hyperspy_eelsid.edges import EDGES, ELEMENT_INDEX, ELEMENTS
 from training.dataset import make_simulator
+from training.fine_structure import add_profile, largest_ratio, random_profile
 from training.low_loss import low_loss_transfer
 from training.measurement import power_law
 from training.simulation import Simulator
@@ -55,6 +56,25 @@ def steps(simulator: Simulator) -> None:
     figure.savefig(IMAGES / "simulation_steps.png", dpi=110)
 
 
+def fine_structure(simulator: Simulator) -> None:
+    """Six draws of the fine structure of one O K edge, with the edge that they start from."""
+    rng = np.random.default_rng(3)
+    oxygen = next(i for i, edge in enumerate(EDGES) if (edge.element, edge.subshell) == ("O", "K"))
+    plain = simulator.table[oxygen, 2, 8, :150].astype(np.float32)
+    figure, axes = plt.subplots(2, 3, figsize=(11, 5), layout="constrained", sharey=True)
+    for panel in axes.flat:
+        edge, profile = plain.copy(), np.empty(128, np.float32)
+        peaks, width = rng.integers(10, 26), rng.uniform(50, 100)
+        random_profile(rng, peaks, width, rng.uniform(0.025, 0.25), profile)
+        add_profile(edge, profile, rng.random() * largest_ratio(profile, 10) * edge.max())
+        panel.plot(plain / plain.max(), color="lightgray")
+        panel.plot(edge / plain.max(), color="black", lw=0.9)
+        panel.set_title(f"{peaks} peaks in {width:.0f} eV")
+    for panel in axes[-1]:
+        panel.set_xlabel("Energy above the onset (eV)")
+    figure.savefig(IMAGES / "fine_structure.png", dpi=90)
+
+
 def page(simulator: Simulator) -> None:
     """Random spectra with their labels."""
     block = simulator.block((2026,), 80)
@@ -90,5 +110,6 @@ if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
     pub, robust = make_simulator("pub"), make_simulator("robust")
     steps(pub)
+    fine_structure(pub)
     page(robust)
     abundances(pub)
