@@ -17,6 +17,7 @@ single noisy pixels do not add up to an element.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 from scipy.ndimage import convolve
@@ -31,6 +32,7 @@ SAME_ONSET_EV = 4.0
 # white lines are seen this far above their onset
 AFTER_ONSET_EV = 6.0
 MINIMUM_SHARE = 0.2
+WINDOWS_KEPT = 64  # windows whose tables of coinciding edges are kept
 NOTABLE_RIVAL = 0.1
 NEIGHBOURS = {1: 1, 2: 2, 3: 2}  # navigation dimension: neighbours that must share weak evidence
 
@@ -54,6 +56,25 @@ def _visible_groups(start: float, end: float) -> np.ndarray:
     return (start <= _ONSETS) & (end >= _ONSETS)
 
 
+def _all_explained(seen: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """Which elements have a visible group, and only such ones that a group of another element explains.
+
+    Parameters
+    ----------
+    seen : Visible edge groups, bool, shape (80, 2).
+    near : Which groups are explained by which others, bool, shape (80, 2, 80, 2).
+
+    Returns
+    -------
+    bool, shape (80, 80), not to be changed: it is kept for the next spectrum.
+    """
+    explained = near.any(axis=3) | ~seen[:, :, None]
+    result = np.all(explained, axis=1) & np.any(seen, axis=1, keepdims=True)
+    result.flags.writeable = False
+    return result
+
+
+@lru_cache(WINDOWS_KEPT)
 def claims(start: float, end: float, distance: float) -> np.ndarray:
     """Which elements can explain all edges of which others.
 
@@ -69,11 +90,10 @@ def claims(start: float, end: float, distance: float) -> np.ndarray:
     """
     seen = _visible_groups(start, end)
     onsets = np.where(seen, _ONSETS, np.nan)
-    near = np.abs(onsets[:, :, None, None] - onsets) <= distance
-    explained = near.any(axis=3) | ~seen[:, :, None]
-    return np.all(explained, axis=1) & np.any(seen, axis=1, keepdims=True)
+    return _all_explained(seen, np.abs(onsets[:, :, None, None] - onsets) <= distance)
 
 
+@lru_cache(WINDOWS_KEPT)
 def hidden(start: float, end: float) -> np.ndarray:
     """Which elements can hide among the white lines of which others.
 
@@ -84,17 +104,13 @@ def hidden(start: float, end: float) -> np.ndarray:
     Returns
     -------
     bool, shape (80, 80): [i, j] is True when every visible edge group of element i begins between the first and the
-    last onset of a visible group of element j, 4 eV before and 6 eV after them included.
+    last onset of a visible group of element j, 4 eV before and 6 eV after them included. An element hides in itself.
     """
     seen = _visible_groups(start, end)
     onsets = np.where(seen, _ONSETS, np.nan)[:, :, None, None]
     first = np.where(seen, _ONSETS, np.nan) - SAME_ONSET_EV
     last = np.where(seen, _LAST_ONSETS, np.nan) + AFTER_ONSET_EV
-    among = np.any((onsets >= first) & (onsets <= last), axis=3)
-    explained = among | ~seen[:, :, None]
-    result = np.all(explained, axis=1) & np.any(seen, axis=1, keepdims=True)
-    np.fill_diagonal(result, False)
-    return result
+    return _all_explained(seen, (onsets >= first) & (onsets <= last))
 
 
 def candidates(
@@ -184,11 +200,15 @@ def decide(probability: np.ndarray, threshold: float, start: float, end: float) 
             found[:, i] |= strongest & any_of_them & (probability[:, i] > MINIMUM_SHARE)
     kept = found.copy()
     for i, rivals in enumerate(claims(start, end, SAME_ONSET_EV)):
-        rivals[i] = False
-        if rivals.any():
+        if np.count_nonzero(rivals) > 1:
             stronger = found[:, rivals] & (probability[:, rivals] > probability[:, i : i + 1])
             kept[:, i] &= ~stronger.any(axis=1)
     return kept
+
+
+def _strong(threshold: float) -> float:
+    """Probability from which evidence is strong: halfway between the threshold and certainty."""
+    return (1 + threshold) / 2
 
 
 def supported(found: np.ndarray, probability: np.ndarray, threshold: float) -> np.ndarray:
@@ -208,7 +228,7 @@ def supported(found: np.ndarray, probability: np.ndarray, threshold: float) -> n
     kernel = np.ones((3,) * dimension + (1,), int)
     kernel[(1,) * dimension] = 0
     neighbours = convolve(found.astype(int), kernel, mode="constant")
-    strong = np.nan_to_num(probability) > (1 + threshold) / 2
+    strong = np.nan_to_num(probability) > _strong(threshold)
     return found & (strong | (neighbours >= NEIGHBOURS[min(dimension, 3)]))
 
 
@@ -233,7 +253,7 @@ def without_double_claims(
     start, end : Window in which edges can be seen [eV].
     """
     able = hidden(start, end)
-    strong = (1 + threshold) / 2
+    strong = _strong(threshold)
 
     def explained(i: int, j: int) -> bool:
         other = probability[found[:, i], j].mean()

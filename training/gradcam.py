@@ -15,7 +15,7 @@ from keras import layers, ops
 
 from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS
 from hyperspy_eelsid.exceptions import UnknownElementError
-from hyperspy_eelsid.preprocessing import N_CHANNELS
+from hyperspy_eelsid.preprocessing import N_CHANNELS, normalise
 from training.networks.head import ClassToken
 
 
@@ -71,8 +71,8 @@ def relevance(
         on_axis = np.isfinite(energy)  # a class token has no place
         channels = np.arange(N_CHANNELS)
         cam = np.stack([np.interp(channels, energy[on_axis], row[on_axis]) for row in cam])
-        maps += _scaled(cam)
-    return _scaled(maps)
+        maps += normalise(cam)
+    return normalise(maps)
 
 
 def default_layers(model: keras.Model) -> tuple[str, ...]:
@@ -123,12 +123,6 @@ def positions(model: keras.Model, tensor: keras.KerasTensor) -> np.ndarray:
         return before
     spacing = before[1] - before[0]  # beyond the ends the positions go on evenly
     return before[0] + place * spacing
-
-
-def _scaled(maps: np.ndarray) -> np.ndarray:
-    """Maps with maximum 1 each; those that are zero stay zero."""
-    largest = maps.max(axis=1, keepdims=True)
-    return maps / np.where(largest > 0, largest, 1)
 
 
 def _features_and_gradients(
