@@ -59,6 +59,21 @@ ELEMENTS: tuple[str, ...] = tuple(dict.fromkeys(edge.element for edge in EDGES))
 ELEMENT_INDEX: dict[str, int] = {element: index for index, element in enumerate(ELEMENTS)}
 
 
+def element_index(element: str) -> int:
+    """Place of `element` among the 80.
+
+    Raises
+    ------
+    UnknownElementError
+        If `element` is not the symbol of one of the 80 elements.
+    """
+    if element not in ELEMENT_INDEX:
+        raise UnknownElementError(
+            f"Unknown element {element!r}, options are {', '.join(ELEMENTS)}."
+        )
+    return ELEMENT_INDEX[element]
+
+
 @cache
 def element_edges(element: str) -> tuple[Edge, ...]:
     """All subshells of `element`, major and minor, in the order K, L1, L2, ...
@@ -68,10 +83,7 @@ def element_edges(element: str) -> tuple[Edge, ...]:
     UnknownElementError
         If `element` is not one of the 80 elements.
     """
-    if element not in ELEMENT_INDEX:
-        raise UnknownElementError(
-            f"Unknown element {element!r}, options are {', '.join(ELEMENTS)}."
-        )
+    element_index(element)  # raises
     return tuple(edge for edge in EDGES if edge.element == element)
 
 

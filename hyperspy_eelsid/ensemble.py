@@ -149,9 +149,9 @@ class Ensemble:
             for session in self._sessions:
                 (output,) = session.run(None, {session.get_inputs()[0].name: batch})
                 result[first : first + size] += output
-        return self._calibrated(result / len(self._sessions))
+        return self.calibrated(result / len(self._sessions))
 
-    def _calibrated(self, probability: np.ndarray) -> np.ndarray:
+    def calibrated(self, probability: np.ndarray) -> np.ndarray:
         """Platt's calibration of the mean, so that elements with the probability p are there in a share p of cases."""
         if "calibration" not in self.card:
             return probability

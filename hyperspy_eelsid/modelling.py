@@ -162,11 +162,7 @@ class ElementModel(EELSModel):
     @property
     def doubtful(self) -> list[str]:
         """Elements whose amount in the sum of all spectra is less than three standard errors."""
-        return [
-            element
-            for element, (total, _) in self.significance().items()
-            if not total >= quantification.SIGNIFICANT
-        ]
+        return list(_doubtful(self))
 
 
 class _Slicer(ModelSpecialSlicers):
@@ -274,11 +270,18 @@ def auto_model(
     return model
 
 
+def _doubtful(model: ElementModel) -> dict[str, quantification.Significance]:
+    return {
+        element: sure
+        for element, sure in model.significance().items()
+        if not sure.total >= quantification.SIGNIFICANT
+    }
+
+
 def _warn_of_doubtful(model: ElementModel) -> None:
     doubtful = [
         f"{element} ({total:.1f} standard errors in the sum, significant in {pixels:.0%} of the pixels)"
-        for element, (total, pixels) in model.significance().items()
-        if not total >= quantification.SIGNIFICANT
+        for element, (total, pixels) in _doubtful(model).items()
     ]
     if doubtful:
         _logger.warning("The fit does not confirm %s.", ", ".join(doubtful))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from hyperspy.signals import BaseSignal, LazySignal1D, Signal1D
 
-from hyperspy_eelsid.edges import ELEMENT_INDEX
-from hyperspy_eelsid.exceptions import UnknownElementError
+from hyperspy_eelsid.edges import element_index
 
 
 class ElementProbability(Signal1D):
@@ -21,11 +20,7 @@ class ElementProbability(Signal1D):
         UnknownElementError
             If `element` is not the symbol of one of the 80 elements.
         """
-        if element not in ELEMENT_INDEX:
-            raise UnknownElementError(
-                f"Unknown element {element!r}, options are {', '.join(ELEMENT_INDEX)}."
-            )
-        chosen = self.isig[ELEMENT_INDEX[element]]
+        chosen = self.isig[element_index(element)]
         chosen.metadata.General.title = element
         return chosen.T if self.axes_manager.navigation_dimension else chosen
 

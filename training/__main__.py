@@ -5,12 +5,29 @@ from __future__ import annotations
 import argparse
 import logging
 from pathlib import Path
+from typing import Any
 
 from training.recipes import EFFECTS, RECIPES
 
 SET_NAMES = ("train", "validation", "test", "single-element", "empty")
+NETWORK_OPTIONS = (
+    "recipe",
+    "size",
+    "reduction",
+    "loss",
+    "spectra",
+    "batch_size",
+    "seed",
+    "workers",
+    "formulas",
+)
 RUNS = Path(__file__).parent / "runs"
 WEIGHTS = Path(__file__).parents[1] / "hyperspy_eelsid" / "weights"
+
+
+def _network_options(options: argparse.Namespace) -> dict[str, Any]:
+    """What :func:`_add_network_arguments` has read, as arguments of a function; the name is not among them."""
+    return {name: getattr(options, name) for name in NETWORK_OPTIONS}
 
 
 def _add_network_arguments(command: argparse.ArgumentParser, spectra: int) -> None:
@@ -129,18 +146,10 @@ def main(arguments: list[str] | None = None) -> None:
             options.name,
             RUNS
             / (options.run or f"{options.name}.{options.size}.{options.recipe}.{options.seed}"),
-            recipe=options.recipe,
+            **_network_options(options),
             without=tuple(options.without),
-            size=options.size,
-            spectra=options.spectra,
-            batch_size=options.batch_size,
             learning_rate=options.learning_rate,
-            seed=options.seed,
-            workers=options.workers,
-            formulas=options.formulas,
             start=RUNS / options.start if options.start else None,
-            reduction=options.reduction,
-            loss=options.loss,
             schedule=options.schedule,
             validate_every=options.validate_every,
             data=options.data,
@@ -148,18 +157,7 @@ def main(arguments: list[str] | None = None) -> None:
     elif options.command == "learning-rate":
         from training.train import search_learning_rate
 
-        results = search_learning_rate(
-            options.name,
-            spectra=options.spectra,
-            batch_size=options.batch_size,
-            recipe=options.recipe,
-            size=options.size,
-            reduction=options.reduction,
-            loss=options.loss,
-            seed=options.seed,
-            workers=options.workers,
-            formulas=options.formulas,
-        )
+        results = search_learning_rate(options.name, **_network_options(options))
         print(f"lowest loss with {min(results, key=results.get):.0e}")
     elif options.command == "export":
         from training.release import release

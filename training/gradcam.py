@@ -13,8 +13,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS
-from hyperspy_eelsid.exceptions import UnknownElementError
+from hyperspy_eelsid.edges import ELEMENTS, element_index
 from hyperspy_eelsid.preprocessing import N_CHANNELS, normalise
 from training.networks.head import ClassToken
 
@@ -54,13 +53,8 @@ def relevance(
     """
     if isinstance(elements, str):
         elements = [elements] * len(spectra)
-    for element in elements:
-        if element not in ELEMENT_INDEX:
-            raise UnknownElementError(
-                f"Unknown element {element!r}, options are {', '.join(ELEMENTS)}."
-            )
+    wanted = np.array([element_index(element) for element in elements])
     chosen = [model.get_layer(name) for name in layer_names or default_layers(model)]
-    wanted = np.array([ELEMENT_INDEX[element] for element in elements])
     maps = np.zeros((len(spectra), N_CHANNELS))
     for layer, (features, gradients) in zip(
         chosen, _features_and_gradients(model, chosen, spectra, wanted), strict=True

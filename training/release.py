@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from pathlib import Path
 
@@ -13,29 +12,13 @@ from hyperspy_eelsid.identification import identify_elements
 from training import evaluate, metrics
 from training.dataset import make_simulator
 from training.export import export_member, save_card, write_card
-from training.networks import build
+from training.trained import load_run
 
 _logger = logging.getLogger(__name__)
 
 EMPTY_SPECTRA = 1000
 CHECKED_SPECTRA = 64
 FEW_COUNTS = 200_000
-
-
-def _load(run: Path):
-    name, size = run.name.split(".")[:2]
-    model = build(name, size=size)
-    model.load_weights(run / "final.weights.h5")
-    return model, size
-
-
-def _history(run: Path) -> dict[str, object]:
-    rows = list(csv.DictReader((run / "log.csv").open()))
-    return {
-        "run": run.name,
-        "spectra_seen": int(rows[-1]["spectra"]),
-        "loss": float(rows[-1]["loss"]),
-    }
 
 
 def release(runs: list[Path], out: Path, name: str, spectra: int, seed: int) -> None:
@@ -46,18 +29,24 @@ def release(runs: list[Path], out: Path, name: str, spectra: int, seed: int) -> 
     """
     check = make_simulator("robust").block((seed, 99), CHECKED_SPECTRA).spectra
     members = []
-    for run in runs:
-        model, size = _load(run)
-        members.append(export_member(model, out / f"{model.name}.{size}.onnx", check))
+    trained = [load_run(run) for run in runs]
+    for network in trained:
+        path = out / f"{network.model.name}.{network.size}.onnx"
+        members.append(export_member(network.model, path, check))
         _logger.info("%s", members[-1])
-    training = {"recipe": "robust", "runs": [_history(run) for run in runs]}
+    history = [
+        {"run": network.name, "spectra_seen": network.spectra_seen, "loss": network.loss}
+        for network in trained
+    ]
+    training = {"recipe": "robust", "runs": history}
     write_card(out, name, members, 0.5, training, {})
     raw = evaluate.simulated(ensemble.Ensemble(out).predict, "robust", "validation", spectra, seed)
     possible = evaluate.possible(raw.windows)
     calibration = metrics.calibration(raw.labels[possible], raw.probability[possible])
     write_card(out, name, members, 0.5, training, {}, calibration)
-    predict = ensemble.Ensemble(out).predict
-    validation = evaluate.simulated(predict, "robust", "validation", spectra, seed)
+    networks = ensemble.Ensemble(out)
+    predict = networks.predict
+    validation = raw._replace(probability=networks.calibrated(raw.probability) * possible)
     threshold = evaluate.best_threshold(validation)
 
     def figures(of: evaluate.Simulated) -> dict[str, object]:

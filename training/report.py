@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
-import keras
 import matplotlib.pyplot as plt
 import numpy as np
 
 from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS
 from training import evaluate, metrics
 from training.evaluate import Simulated
-from training.networks import build
+from training.trained import Network, load_run
 
 _logger = logging.getLogger(__name__)
 
@@ -27,27 +24,6 @@ BINS = {
     "jump_ratio": (0.04, 0.1, 0.2, 0.5, 1, 2, 8),
     "counts": (1, 1e2, 1e3, 1e4, 1e6, 1e9),
 }
-
-
-class Network(NamedTuple):
-    """A trained network and where it came from."""
-
-    name: str
-    model: keras.Model
-    spectra_seen: int
-
-    def predict(self, spectra: np.ndarray) -> np.ndarray:
-        """Probabilities, shape (n, 80)."""
-        return self.model.predict(spectra, batch_size=64, verbose=0)
-
-
-def load_run(run: Path) -> Network:
-    """The network of a finished run, whose folder is named NAME.SIZE.RECIPE.SEED."""
-    name, size = run.name.split(".")[:2]
-    model = build(name, size=size)
-    model.load_weights(run / "final.weights.h5")
-    rows = list(csv.DictReader((run / "log.csv").open()))
-    return Network(run.name, model, int(rows[-1]["spectra"]))
 
 
 def report(
