@@ -75,6 +75,12 @@ def _parser() -> argparse.ArgumentParser:
         "--schedule", default="cosine", help="cosine, or plateau: halved when F1 does not rise"
     )
     command.add_argument("--validate-every", type=int, default=4, help="epochs of 16,384 spectra")
+    command.add_argument(
+        "--published-share",
+        type=float,
+        default=0.0,
+        help="share of spectra of the published recipe among the simulated ones",
+    )
     command.add_argument("--data", type=Path, help="HDF5 file to take instead of fresh spectra")
     command.add_argument("--run", help="name of the run's folder in training/runs")
     command.add_argument("--start", help="finished run whose weights this one begins with")
@@ -153,6 +159,7 @@ def main(arguments: list[str] | None = None) -> None:
             schedule=options.schedule,
             validate_every=options.validate_every,
             data=options.data,
+            published_share=options.published_share,
         )
     elif options.command == "learning-rate":
         from training.train import search_learning_rate

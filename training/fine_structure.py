@@ -38,16 +38,22 @@ def lifetime_width(free_energy: float, atomic_diameter: float) -> float:
 
 @njit(cache=True)
 def random_profile(
-    rng, peaks: int, width: float, atomic_diameter: float, profile: np.ndarray
+    rng,
+    peaks: int,
+    width: float,
+    atomic_diameter: float,
+    profile: np.ndarray,
+    decay: float = np.inf,
 ) -> None:
     """Fill `profile` (1 eV channels from the onset) with a sum of random Gaussians, normalised to maximum 1.
 
     The sum is multiplied by the sign of its largest point first, so that the strongest feature is a peak.
+    The weights of the Gaussians fall exponentially over `decay` [eV] above the onset.
     """
     profile[:] = 0
     for _ in range(peaks):
         position = rng.random() * width
-        weight = 2 * rng.random() - 1
+        weight = (2 * rng.random() - 1) * math.exp(-position / decay)
         sigma = lifetime_width(position, atomic_diameter) * SIGMA_PER_FWHM
         sigma = max(sigma, MINIMUM_SIGMA_EV)
         first = max(0, int(position - 4 * sigma))
@@ -80,6 +86,13 @@ def add_profile(edge: np.ndarray, profile: np.ndarray, height: float) -> None:
     after = edge.sum()
     if after > 0:
         edge *= before / after
+
+
+@njit(cache=True)
+def delay_onset(edge: np.ndarray, delay: float) -> None:
+    """Let `edge` rise over about `delay` [eV] above its onset instead of at once, as a Gaussian does to its top."""
+    for channel in range(min(len(edge), int(4 * delay) + 1)):
+        edge[channel] *= 1 - math.exp(-((channel / delay) ** 2))
 
 
 @njit(cache=True)

@@ -14,6 +14,7 @@ from hyperspy_eelsid.edges import EDGES, ELEMENT_INDEX, ELEMENTS, element_edges
 from training.edge_library import BEAM_ENERGIES_KEV, COLLECTION_ANGLES_MRAD
 from training.fine_structure import (
     add_profile,
+    delay_onset,
     largest_ratio,
     random_profile,
     white_line,
@@ -132,6 +133,7 @@ def sum_edges(
     structure_peaks,
     structure_ratio,
     with_lines,
+    near_edge,
     edges,
     signal,
     reference_height,
@@ -163,6 +165,11 @@ def sum_edges(
                     line_height = 0.5 * 24 ** rng.random()
                     asymmetry = rng.random()
                     has_line = with_lines and rng.random() < 0.85
+                    decay, delay = np.inf, 0.0
+                    if near_edge:
+                        decay = 15 * 8 ** rng.random()
+                        if rng.random() < 0.25:
+                            delay = 2 + 13 * rng.random()
                 channel = shifted_channel(onsets[e], shift, offset[i], stretch[i], start[i])
                 if channel >= N_SIMULATED or channel < 1:
                     continue
@@ -191,7 +198,9 @@ def sum_edges(
                     structure_width[1] - structure_width[0]
                 )
                 peaks = rng.integers(structure_peaks[0], structure_peaks[1] + 1)
-                random_profile(rng, peaks, width, diameter[i], structure)
+                if delay > 0:
+                    delay_onset(edge, delay)
+                random_profile(rng, peaks, width, diameter[i], structure, decay)
                 ratio = rng.random() * largest_ratio(structure, structure_ratio)
                 if with_lines:
                     ratio *= rng.random()
@@ -290,6 +299,7 @@ def ionisation_edges(
         np.array(recipe.fine_structure_peaks),
         recipe.fine_structure_ratio,
         "white lines" in recipe.effects,
+        "near edge" in recipe.effects,
         edges,
         signal,
         height,

@@ -19,6 +19,7 @@ EFFECTS = (
     "calibration",  # offset and dispersion errors of the energy axis
     "dispersion",  # channels of 0.1 to 4 eV resampled to 1 eV
     "white lines",  # sharp L2,3 and M4,5 lines, N4,5 giant resonances
+    "near edge",  # fine structure that dies out, slow onsets
     "detector",  # tails of the point spread function, gain and readout noise, fixed pattern, spikes, gain steps
     "denoised",  # noise correlated between neighbouring channels
     "visibility",  # an edge below the noise is not labelled
@@ -85,4 +86,6 @@ ROBUST = Recipe(
     background_exponent=(1.5, 5),
     counts_decades=(1, 9),
 )
-RECIPES = {recipe.name: recipe for recipe in (PUB, ROBUST)}
+# for training beside ROBUST, with labels of the same meaning
+VISIBLE_PUB = replace(PUB, name="visible_pub", effects=frozenset({"visibility"}))
+RECIPES = {recipe.name: recipe for recipe in (PUB, ROBUST, VISIBLE_PUB)}

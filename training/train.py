@@ -41,14 +41,26 @@ _source: Callable[[int], Batch] | None = None
 
 
 def _simulated(
-    recipe: str, without: tuple[str, ...], formulas: Path | None, seed: int, batch_size: int
+    recipe: str,
+    without: tuple[str, ...],
+    published_share: float,
+    formulas: Path | None,
+    seed: int,
+    batch_size: int,
 ) -> Callable[[int], Batch]:
     """A function that simulates the batch of a step."""
     simulator = make_simulator(recipe, without, formulas)
+    published = make_simulator("visible_pub", formulas=formulas)
+    n_published = round(published_share * batch_size)
 
     def batch(step: int) -> Batch:
-        block = simulator.block((seed, SETS["train"].seed, step), batch_size)
-        return block.spectra, block.labels
+        key = (seed, SETS["train"].seed, step)
+        block = simulator.block(key, batch_size - n_published)
+        if not n_published:
+            return block.spectra, block.labels
+        other = published.block((*key, 1), n_published)
+        spectra = np.concatenate([block.spectra, other.spectra])
+        return spectra, np.concatenate([block.labels, other.labels])
 
     return batch
 
@@ -182,6 +194,7 @@ def train(
     loss: str = "crossentropy",
     schedule: str = "cosine",
     data: Path | None = None,
+    published_share: float = 0.0,
 ) -> keras.Model:
     """Train a network and keep its checkpoints, its log and its final weights in `folder`.
 
@@ -203,6 +216,7 @@ def train(
         after a short warm-up. ``"plateau"``, as published: it is halved when :func:`plateau_rate` says so.
     data : Data set file, written by :func:`training.dataset.write`, whose spectra are taken instead of fresh ones.
         The validation spectra are simulated by the recipe of the file.
+    published_share : Share of the published recipe among the simulated spectra, labelled by visibility.
 
     Returns
     -------
@@ -238,7 +252,7 @@ def train(
         "%s: %d parameters, %d of %d epochs done", name, model.count_params(), done, epochs
     )
     if data is None:
-        source = _simulated, (recipe, without, formulas, seed, batch_size)
+        source = _simulated, (recipe, without, published_share, formulas, seed, batch_size)
     else:
         recipe, without = _recipe_of(data)
         source = _stored, (data, seed, batch_size)
@@ -342,7 +356,7 @@ def search_learning_rate(
     Mean loss of the last fifth of the steps for each learning rate.
     """
     steps = max(1, spectra // batch_size)
-    source = _simulated, (recipe, (), formulas, seed, batch_size)
+    source = _simulated, (recipe, (), 0.0, formulas, seed, batch_size)
     keras.utils.set_random_seed(seed)
     model = build(name, reduction, size)
     weights = model.get_weights()
