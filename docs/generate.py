@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
+
 from hyperspy_eelsid import decision, ensemble
 from hyperspy_eelsid.edges import ELEMENTS, edge_groups
 
@@ -41,6 +43,8 @@ def main(folder: Path) -> None:
         "unreleased": unreleased(),
     }.items():
         (folder / f"{name}.md").write_text(text + "\n", encoding="utf-8")
+    reliability(card["scores"], folder / "reliability.png")
+    offsets(card["scores"], folder / "offsets.png")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -82,6 +86,33 @@ def scores(scores: dict[str, Any]) -> str:
         f"spectra without any edge, {empty['right']:,} have no element found. In brackets, where they were "
         "computed: 95 % confidence intervals, by resampling the spectra."
     )
+
+
+def reliability(scores: dict[str, Any], path: Path) -> None:
+    """Figure: how often elements are there, against their probability."""
+    figure, axes = plt.subplots(figsize=(5, 4.5), layout="constrained")
+    axes.plot((0, 1), (0, 1), color="0.7", linewidth=1)
+    for name in ("test robust", "test pub"):
+        bins = scores[name].get("reliability", {"probability": [], "frequency": []})
+        axes.plot(bins["probability"], bins["frequency"], "o-", markersize=4, label=SETS[name])
+    axes.set(xlabel="Probability given", ylabel="Share of elements that are there", aspect=1)
+    axes.legend(fontsize="small")
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def offsets(scores: dict[str, Any], path: Path) -> None:
+    """Figure: scores of measured spectra against an error of their energy axes."""
+    rows = scores.get("energy offset of measured", [])
+    figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
+    for name in ("precision", "recall", "emr"):
+        axes.plot([row["offset"] for row in rows], [row[name] for row in rows], "o-", label=name)
+    axes.set(
+        xlabel="Added to the energy axes (eV)", ylabel="Score on measured spectra", ylim=(0, 1)
+    )
+    axes.legend()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
 
 
 def _score(figures: dict[str, Any], name: str) -> str:

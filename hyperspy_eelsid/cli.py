@@ -162,7 +162,7 @@ def _models(arguments: argparse.Namespace) -> int:
                 values = ", ".join(
                     f"{key} {value:.3g}"
                     for key, value in scores.items()
-                    if not isinstance(value, dict)
+                    if isinstance(value, float)
                 )
                 print(f"  {label}: {values}")
     return 0

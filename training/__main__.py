@@ -81,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
         default=0.0,
         help="share of spectra of the published recipe among the simulated ones",
     )
+    command.add_argument(
+        "--views", nargs="*", help="what the network sees of a spectrum; none for it as it is"
+    )
     command.add_argument("--data", type=Path, help="HDF5 file to take instead of fresh spectra")
     command.add_argument("--run", help="name of the run's folder in training/runs")
     command.add_argument("--start", help="finished run whose weights this one begins with")
@@ -100,12 +103,12 @@ def _parser() -> argparse.ArgumentParser:
         "--spectra", type=int, default=16000, help="size of the simulated test sets"
     )
 
-    command = commands.add_parser("evaluate", help="score the shipped ensemble on measured spectra")
+    command = commands.add_parser("score", help="score the shipped ensemble on measured spectra")
     command.add_argument("catalog", type=Path, help="JSON catalog of labelled spectra")
     command.add_argument("--record", action="store_true", help="write the scores into the card")
 
     command = commands.add_parser(
-        "report", help="compare trained networks, in Markdown and figures"
+        "evaluate", help="compare trained networks, in Markdown and figures"
     )
     command.add_argument("runs", nargs="+", help="names of finished runs")
     command.add_argument("--out", type=Path, required=True, help="folder to write")
@@ -160,6 +163,7 @@ def main(arguments: list[str] | None = None) -> None:
             schedule=options.schedule,
             validate_every=options.validate_every,
             data=options.data,
+            views=options.views,
             published_share=options.published_share,
         )
     elif options.command == "learning-rate":
@@ -178,11 +182,11 @@ def main(arguments: list[str] | None = None) -> None:
             options.seed,
             options.precision,
         )
-    elif options.command == "evaluate":
+    elif options.command == "score":
         from training.release import score_measured
 
         score_measured(options.catalog, options.record)
-    elif options.command == "report":
+    elif options.command == "evaluate":
         from training.report import report
 
         runs = [RUNS / run for run in options.runs]

@@ -17,6 +17,7 @@ from hyperspy_eelsid.prediction import ONSET_TOLERANCE_EV, edge_range
 from hyperspy_eelsid.preprocessing import energy_axis, to_network_input
 from training import metrics
 from training.dataset import SAMPLES_PER_BLOCK, get_set, make_simulator, simulate_block
+from training.ionisation import EDGE_GROUPS
 from training.simulation import Block
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ Predict = Callable[[np.ndarray], np.ndarray]
 THRESHOLDS = np.round(np.arange(0.2, 0.81, 0.05), 2)
 KEPT_SPECTRA = 1000
 KEPT_PARAMETERS = ("query", "jump_ratio", "counts", "energy_offset")
+N_GROUPS = [group.endswith("_N") for group in EDGE_GROUPS]
 NEON_SEED = 10
 UNSCORED = "C"  # support films
 
@@ -40,7 +42,7 @@ class Simulated(NamedTuple):
     spectra : Network input, shape (n, 3072); only the first thousand are kept.
     labels, probability : Shape (n, 80) each.
     windows : First and last energy of an onset that can be seen [eV], shape (n, 2).
-    parameters : Drawn parameters, arrays of length n.
+    parameters : Drawn parameters and whether an N edge is visible, arrays of length n.
     """
 
     spectra: np.ndarray
@@ -95,11 +97,13 @@ def _predicted(predict: Predict, blocks: Iterable[Block], number: int) -> Simula
         windows.append(window + (-ONSET_TOLERANCE_EV, ONSET_TOLERANCE_EV))
         probability.append(predict(block.spectra) * possible(windows[-1]))
         labels.append(block.labels)
-        parameters.append({name: p[name] for name in KEPT_PARAMETERS})
+        kept_parameters = {name: p[name] for name in KEPT_PARAMETERS}
+        has_n_edge = block.groups[:, N_GROUPS].any(axis=1)
+        parameters.append(kept_parameters | {"has_n_edge": has_n_edge})
         spectra.append(block.spectra[: max(KEPT_SPECTRA - kept, 0)])
         kept += len(spectra[-1])
     together = {
-        name: np.concatenate([q[name] for q in parameters])[:number] for name in KEPT_PARAMETERS
+        name: np.concatenate([q[name] for q in parameters])[:number] for name in parameters[0]
     }
     arrays = (np.concatenate(x)[:number] for x in (spectra, labels, probability, windows))
     return Simulated(*arrays, together)

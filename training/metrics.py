@@ -6,6 +6,8 @@ match ratio is the share of spectra whose set of elements is exactly right.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
@@ -59,20 +61,47 @@ def intervals(
     return {name: (low[i], high[i]) for i, name in enumerate(("f1", "emr"))}
 
 
-def calibration_error(labels: np.ndarray, probability: np.ndarray, bins: int = 15) -> float:
-    """Expected calibration error: mean difference of probability and frequency over bins of probability.
+class Reliability(NamedTuple):
+    """Bins of probability that are not empty, arrays of equal length.
+
+    Attributes
+    ----------
+    probability : Mean probability of each bin.
+    frequency : How often the element was there.
+    number : Elements of all spectra in the bin.
+    """
+
+    probability: np.ndarray
+    frequency: np.ndarray
+    number: np.ndarray
+
+
+def reliability(labels: np.ndarray, probability: np.ndarray, bins: int = 15) -> Reliability:
+    """How often elements are there, against the probability that they were given.
 
     Parameters
     ----------
     labels, probability : Same shape.
+    bins : Number of bins of equal width.
+    """
+    place = np.minimum((probability.ravel() * bins).astype(int), bins - 1)
+    number = np.bincount(place, minlength=bins)
+    given, there = (
+        np.bincount(place, of.ravel(), minlength=bins) / np.maximum(number, 1)
+        for of in (probability, labels)
+    )
+    filled = number > 0
+    return Reliability(given[filled], there[filled], number[filled])
+
+
+def calibration_error(bins: Reliability) -> float:
+    """Expected calibration error: mean difference of probability and frequency.
 
     References
     ----------
     M. P. Naeini, G. F. Cooper and M. Hauskrecht, Proc. AAAI 29, 2901 (2015).
     """
-    number = np.minimum((probability.ravel() * bins).astype(int), bins - 1)
-    difference = np.bincount(number, (probability - labels).ravel(), minlength=bins)
-    return float(np.abs(difference).sum() / probability.size)
+    return float(np.average(np.abs(bins.probability - bins.frequency), weights=bins.number))
 
 
 def calibration(labels: np.ndarray, probability: np.ndarray) -> tuple[float, float]:

@@ -20,6 +20,8 @@ _logger = logging.getLogger(__name__)
 EMPTY_SPECTRA = 1000
 CHECKED_SPECTRA = 64
 FEW_COUNTS = 200_000
+SCORES = ("precision", "recall", "f1", "emr")
+OFFSETS_EV = (-20, -15, -10, -5, 0, 5, 10, 15, 20)
 
 
 def release(
@@ -56,10 +58,11 @@ def release(
     def figures(of: evaluate.Simulated) -> dict[str, object]:
         found = evaluate.decisions(of, threshold)
         possible = evaluate.possible(of.windows)
-        error = metrics.calibration_error(of.labels[possible], of.probability[possible])
+        bins = metrics.reliability(of.labels[possible], of.probability[possible])
         return metrics.scores(of.labels, found, 0.5) | {
             "intervals": metrics.intervals(of.labels, found),
-            "calibration_error": error,
+            "calibration_error": metrics.calibration_error(bins),
+            "reliability": {name: values.tolist() for name, values in bins._asdict().items()},
         }
 
     scores: dict[str, object] = {"spectra": spectra, "validation robust": figures(validation)}
@@ -103,9 +106,18 @@ def score_measured(catalog: Path, record: bool = False) -> None:
         for name, scores in figures(threshold).items():
             _logger.info("%.2f  %-26s %s", threshold, name, _line(scores))
     if record:
-        card = networks.card | {"scores": networks.card["scores"] | figures(networks.threshold)}
-        save_card(ensemble.WEIGHTS, card)
+        shifted = {"energy offset of measured": [_with_offset(catalog, o) for o in OFFSETS_EV]}
+        scores = networks.card["scores"] | figures(networks.threshold) | shifted
+        save_card(ensemble.WEIGHTS, networks.card | {"scores": scores})
+
+
+def _with_offset(catalog: Path, offset: float) -> dict[str, object]:
+    """Scores of measured spectra whose energy axes are wrong by `offset` [eV]."""
+    entries, results = evaluate.measured(catalog, identify_elements, offset=offset)
+    scores = evaluate.measured_scores(entries, [set(result.elements) for result in results])
+    _logger.info("%+3.0f eV  %s", offset, _line(scores))
+    return {"offset": offset} | {name: scores[name] for name in SCORES}
 
 
 def _line(scores: dict[str, object]) -> str:
-    return " ".join(f"{name} {scores[name]:.3f}" for name in ("precision", "recall", "f1", "emr"))
+    return " ".join(f"{name} {scores[name]:.3f}" for name in SCORES)

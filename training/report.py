@@ -78,6 +78,7 @@ def _judge(
     sets = {
         "train": simulated("robust", "train", seed=0),
         "robust test": test,
+        "robust test without N edges": _chosen(test, ~test.parameters["has_n_edge"]),
         "pub test": simulated("pub", "test"),
         "Ne beside others": evaluate.beside_neon(network.predict, NEON_SPECTRA, seed),
     }
@@ -112,6 +113,11 @@ def _judge(
         parts.append(f"By {name.replace('_', ' ')} (robust test):\n\n{_markdown(rows)}")
     parts.append(f"By element (robust test):\n\n{_markdown(_by_element(test, threshold))}")
     return row, "\n".join(parts)
+
+
+def _chosen(of: Simulated, rows: np.ndarray) -> Simulated:
+    """Some of the spectra, as scores need them."""
+    return of._replace(labels=of.labels[rows], probability=of.probability[rows])
 
 
 def _seconds(predict: Callable, spectra: np.ndarray) -> float:

@@ -191,6 +191,7 @@ def train(
     formulas: Path | None = None,
     start: Path | None = None,
     reduction: str | None = None,
+    views: tuple[str, ...] | None = None,
     loss: str = "crossentropy",
     schedule: str = "cosine",
     data: Path | None = None,
@@ -203,7 +204,7 @@ def train(
 
     Parameters
     ----------
-    name, size, reduction : The network, as in :func:`training.networks.build`.
+    name, size, reduction, views : The network, as in :func:`training.networks.build`.
     folder : Folder of the run; made if it does not exist.
     recipe, without : Recipe of the spectra and the effects of it that are left out.
     spectra : Number of spectra of the whole run.
@@ -242,7 +243,9 @@ def train(
             warmup_target=learning_rate,
             warmup_steps=WARM_UP_STEPS,
         )
-    model = build(name, reduction, size)
+    network = {"name": name, "reduction": reduction, "size": size, "views": views}
+    (folder / "network.json").write_text(json.dumps(network), encoding="utf-8")
+    model = build(**network)
     _compile(model, rate, loss)
     if start is not None:
         model.load_weights(start / "final.weights.h5")

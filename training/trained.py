@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,20 +29,15 @@ class Network(NamedTuple):
     spectra_seen: int
     loss: float
 
-    @property
-    def size(self) -> str:
-        """Size of the network, ``"compact"`` or ``"published"``."""
-        return self.name.split(".")[1]
-
     def predict(self, spectra: np.ndarray) -> np.ndarray:
         """Probabilities, shape (n, 80)."""
         return self.model.predict(spectra, batch_size=64, verbose=0)
 
 
 def load_run(run: Path) -> Network:
-    """The network of a finished run, whose folder is named NAME.SIZE.RECIPE.SEED."""
-    name, size = run.name.split(".")[:2]
-    model = build(name, size=size)
+    """The network of a finished run from its folder."""
+    network = json.loads((run / "network.json").read_text(encoding="utf-8"))
+    model = build(**network)
     model.load_weights(run / "final.weights.h5")
     with (run / "log.csv").open(newline="") as file:
         last = list(csv.DictReader(file))[-1]

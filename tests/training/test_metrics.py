@@ -58,9 +58,9 @@ def test_calibration():
     rng = np.random.default_rng(0)
     honest = rng.beta(0.5, 0.5, 100_000).clip(1e-3, 1 - 1e-3)
     labels = rng.random(honest.shape) < honest
-    assert metrics.calibration_error(labels, honest) < 0.01
+    assert metrics.calibration_error(metrics.reliability(labels, honest)) < 0.01
     told = expit(3 * logit(honest) + np.log(3))
-    assert metrics.calibration_error(labels, told) > 0.05
+    assert metrics.calibration_error(metrics.reliability(labels, told)) > 0.05
     slope, intercept = metrics.calibration(labels, told)
     assert slope == pytest.approx(1 / 3, rel=0.05)
     assert intercept == pytest.approx(-np.log(3) / 3, abs=0.05)
@@ -83,3 +83,13 @@ def test_same_figures_as_the_shared_scoring_rule():
     result = evaluate.measured_scores(entries, found)
     for name in ("precision", "recall", "f1", "emr"):
         assert result[name] == pytest.approx(expected[name])
+
+
+def test_reliability_of_three_bins():
+    labels = np.array([0, 1, 1, 1, 0])
+    probability = np.array([0.1, 0.9, 0.8, 0.7, 0.75])
+    bins = metrics.reliability(labels, probability, bins=3)
+    np.testing.assert_allclose(bins.probability, [0.1, 0.7875])
+    np.testing.assert_allclose(bins.frequency, [0, 0.75])
+    assert bins.number.tolist() == [1, 4]
+    assert metrics.calibration_error(bins) == pytest.approx((0.1 + 4 * 0.0375) / 5)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from training.networks import REDUCTIONS, SIZES, build
-from training.networks.features import N_FEATURES, SpectralFeatures
+from training.networks.features import VIEWS, SpectralFeatures
 from training.networks.head import ClassToken, SequencePooling
 from training.networks.resnet import PaddedShortcut
 
@@ -24,13 +24,22 @@ def test_unknown_network():
         build("vit", size="huge")
 
 
+def test_chosen_views(spectra):
+    everything = np.asarray(SpectralFeatures()(spectra[0][:4]))
+    chosen = np.asarray(SpectralFeatures(("window", "logarithm"))(spectra[0][:4]))
+    np.testing.assert_array_equal(chosen, everything[..., [1, 5]])
+    assert build("unet", views=()).count_params() < build("unet").count_params()
+    with pytest.raises(ValueError, match="Unknown views .'colour'"):
+        build("unet", views=("colour",))
+
+
 def test_features_do_not_depend_on_the_scale_of_the_background(spectra):
     """A step of 5 % looks the same on a background ten times lower: what tells edges from their place."""
     energy = np.arange(3072)
     smooth = np.where((energy > 200) & (energy < 1500), (np.maximum(energy, 1) / 200.0) ** -2.5, 0)
     early, late = (smooth * (1 + 0.05 * (energy >= onset)) for onset in (500, 1200))
     features = np.asarray(SpectralFeatures()(np.stack([early, late]).astype(np.float32)))
-    assert features.shape == (2, 3072, N_FEATURES)
+    assert features.shape == (2, 3072, len(VIEWS))
     flat = features[..., 2]
     assert flat[0, 500:505].mean() == pytest.approx(flat[1, 1200:1205].mean(), rel=0.15)
     np.testing.assert_array_equal(features[..., 5], np.stack([smooth, smooth]) > 0)

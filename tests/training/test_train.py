@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from training import train as training
+from training.dataset import SETS, make_simulator
 from training.recipes import ROBUST
+from training.trained import load_run
 
 FORMULAS = "SrTiO3\nLaMnO3\nBN\nFe2O3\nGaAs\n"
 
@@ -45,9 +47,24 @@ def test_a_killed_run_goes_on_where_it_stopped(short_epochs, tmp_path, monkeypat
     # the same spectra in the same order; only the random state of dropout differs
     for a, b in zip(whole.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=0.02)
-    assert (tmp_path / "killed/final.weights.h5").exists()
+    network = load_run(tmp_path / "killed")
+    assert network.spectra_seen == 192
+    for a, b in zip(network.model.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
     # the log of the killed run has no row twice although a killed epoch is trained again
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+
+
+def test_a_share_of_the_published_recipe(tmp_path):
+    formulas = tmp_path / "formulas.txt"
+    formulas.write_text(FORMULAS)
+    mixed, labels = training._simulated("robust", (), 0.25, formulas, 3, 16)(5)
+    assert mixed.shape == (16, 3072)
+    assert labels.shape == (16, 80)
+    published = make_simulator("visible_pub", formulas=formulas)
+    expected = published.block((3, SETS["train"].seed, 5, 1), 4)
+    np.testing.assert_array_equal(mixed[12:], expected.spectra)
+    np.testing.assert_array_equal(labels[12:], expected.labels)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ import keras
 
 from training.networks.cct import cct
 from training.networks.cnn import cnn
+from training.networks.features import VIEWS
 from training.networks.mlp import mlp
 from training.networks.resnet import resnet
 from training.networks.unet import lean_unet, unet
@@ -33,7 +34,7 @@ SIZES = {
     ("mlp", "published"): (
         mlp,
         {
-            "views": False,
+            "views": (),
             "pool": 1,
             "widths": (6144, 3072, 3072, 1536, 1536, 768, 384),
             "dropout": 0.3,
@@ -43,7 +44,7 @@ SIZES = {
     ("mlp", "compact"): (
         mlp,
         {
-            "views": True,
+            "views": VIEWS,
             "pool": 8,
             "widths": (512, 512, 256),
             "dropout": 0.1,
@@ -53,7 +54,7 @@ SIZES = {
     ("cnn", "published"): (
         cnn,
         {
-            "views": False,
+            "views": (),
             "stride": 1,
             "stages": ((64,), (128,), (256, 256), (512, 512), (512, 512)),
             "kernel": 32,
@@ -68,7 +69,7 @@ SIZES = {
     ("cnn", "compact"): (
         cnn,
         {
-            "views": True,
+            "views": VIEWS,
             "stride": 4,
             "stages": ((32,), (64,), (96, 96), (128, 128), (160, 160)),
             "kernel": 8,
@@ -83,6 +84,7 @@ SIZES = {
     ("unet", "published"): (
         unet,
         {
+            "views": (),
             "widths": (16, 32, 64, 128, 256),
             "kernel": 32,
             "reduction": "feature weighting",
@@ -94,6 +96,7 @@ SIZES = {
     ("unet", "compact"): (
         lean_unet,
         {
+            "views": VIEWS,
             "stride": 4,
             "widths": (24, 40, 64, 96, 128, 160),
             "kernel": 5,
@@ -106,7 +109,7 @@ SIZES = {
     ("resnet", "published"): (
         resnet,
         {
-            "views": False,
+            "views": (),
             "stride": 1,
             "stages": ((16, 2), (32, 3), (64, 4), (128, 3), (256, 2), (512, 2)),
             "kernel": 32,
@@ -120,7 +123,7 @@ SIZES = {
     ("resnet", "compact"): (
         resnet,
         {
-            "views": True,
+            "views": VIEWS,
             "stride": 4,
             "stages": ((24, 1), (40, 1), (64, 2), (96, 2), (128, 1), (192, 1)),
             "kernel": 7,
@@ -134,7 +137,7 @@ SIZES = {
     ("vit", "published"): (
         vit,
         {
-            "views": False,
+            "views": (),
             "stem": ((128, 16, 8),),
             "padding": "valid",
             "blocks": 8,
@@ -153,7 +156,7 @@ SIZES = {
     ("vit", "compact"): (
         vit,
         {
-            "views": True,
+            "views": VIEWS,
             "stem": ((32, 8, 4), (64, 8, 4), (96, 4, 2)),
             "padding": "same",
             "blocks": 4,
@@ -172,7 +175,7 @@ SIZES = {
     ("cct", "published"): (
         cct,
         {
-            "views": False,
+            "views": (),
             "tokenizer": ((32, 32, 2), (64, 32, 2), (128, 32, 2)),
             "padding": "valid",
             "blocks": 8,
@@ -189,7 +192,7 @@ SIZES = {
     ("cct", "compact"): (
         cct,
         {
-            "views": True,
+            "views": VIEWS,
             "tokenizer": ((32, 8, 4), (64, 8, 4), (96, 4, 2)),
             "padding": "same",
             "blocks": 4,
@@ -206,7 +209,12 @@ SIZES = {
 }
 
 
-def build(name: str, reduction: str | None = None, size: str = "compact") -> keras.Model:
+def build(
+    name: str,
+    reduction: str | None = None,
+    size: str = "compact",
+    views: tuple[str, ...] | None = None,
+) -> keras.Model:
     """Build a network by its name.
 
     Parameters
@@ -215,19 +223,24 @@ def build(name: str, reduction: str | None = None, size: str = "compact") -> ker
     reduction : How features along the energy axis become one vector, one of those that `REDUCTIONS` has for the
         network; by default that of the published network.
     size : ``"published"``, or ``"compact"``, the size that trains on a CPU.
+    views : What the network sees of a spectrum, some of :data:`training.networks.features.VIEWS`; by default all in
+        the compact size, and none, the plain spectrum, in the published one.
 
     Raises
     ------
     ValueError
-        If there is no such network, or it cannot have the reduction.
+        If there is no such network or view, or the network cannot have the reduction.
     """
     if (name, size) not in SIZES:
         options = ", ".join("/".join(key) for key in SIZES)
         raise ValueError(f"Unknown network {name}/{size}, options are {options}.")
     network, numbers = SIZES[name, size]
-    if reduction is None:
-        return network(**numbers)
-    if reduction not in REDUCTIONS[name]:
-        options = ", ".join(REDUCTIONS[name]) or "none"
-        raise ValueError(f"Unknown reduction {reduction!r} of {name}, options are {options}.")
-    return network(**numbers | {"reduction": reduction})
+    numbers = dict(numbers)
+    if views is not None:
+        numbers["views"] = views
+    if reduction is not None:
+        if reduction not in REDUCTIONS[name]:
+            options = ", ".join(REDUCTIONS[name]) or "none"
+            raise ValueError(f"Unknown reduction {reduction!r} of {name}, options are {options}.")
+        numbers["reduction"] = reduction
+    return network(**numbers)

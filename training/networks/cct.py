@@ -11,7 +11,7 @@ from training.networks.vit import EnergyEmbedding, encoder
 
 
 def cct(
-    views: bool,
+    views: tuple[str, ...],
     tokenizer: tuple[tuple[int, int, int], ...],
     padding: str,
     blocks: int,
@@ -28,7 +28,7 @@ def cct(
 
     Parameters
     ----------
-    views : Whether it sees :class:`training.networks.features.SpectralFeatures` or the spectrum alone.
+    views : What it sees, as in :func:`training.networks.features.spectra_input`.
     tokenizer : Features and kernel of each convolution, and the pooling that follows it. The last number of features
         is the width of a token.
     padding : Padding of the convolutions.

@@ -10,7 +10,7 @@ from training.networks.head import dense_head, initializer, reduce
 
 
 def cnn(
-    views: bool,
+    views: tuple[str, ...],
     stride: int,
     stages: tuple[tuple[int, ...], ...],
     kernel: int,
@@ -25,7 +25,7 @@ def cnn(
 
     Parameters
     ----------
-    views : Whether it sees :class:`training.networks.features.SpectralFeatures` or the spectrum alone.
+    views : What it sees, as in :func:`training.networks.features.spectra_input`.
     stride : Distance of the first convolution's steps in channels.
     stages : Number of features of the convolutions between two poolings; a pooling halves the resolution.
     kernel : Length of all convolutions.

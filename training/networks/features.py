@@ -12,19 +12,37 @@ FLOOR = 1e-4
 SMALLEST = 1e-12  # runtimes differ in whether a number like 1e-40 is zero
 BACKGROUND_CHANNELS = 81
 NOISE_CHANNELS = 25
-N_FEATURES = 6
+VIEWS = ("spectrum", "logarithm", "flattened", "significance", "slope", "window")
 
 
 @keras.saving.register_keras_serializable("hyperspy_eelsid")
 class SpectralFeatures(keras.layers.Layer):
-    """Six views of a normalised spectrum, (batch, 3072) to (batch, 3072, 6).
+    """Views of a normalised spectrum, (batch, 3072) to (batch, 3072, number of views).
 
     In a core-loss spectrum the background falls by orders of magnitude and an edge can be a step of one per cent of
     it. The logarithm makes steps independent of the background, subtracting its running mean flattens the
     background, and dividing by the local noise tells a feature from a fluctuation. The views are: the spectrum, its
     logarithm, the logarithm less its mean over 81 channels in linear and in noise units, the slope over 8 channels
     in noise units, and the measured window.
+
+    Parameters
+    ----------
+    views : Some of `VIEWS`, in any order.
+
+    Raises
+    ------
+    ValueError
+        If there is no such view.
     """
+
+    def __init__(self, views: tuple[str, ...] = VIEWS, **kwargs) -> None:
+        super().__init__(**kwargs)
+        if unknown := set(views) - set(VIEWS):
+            raise ValueError(f"Unknown views {sorted(unknown)}, options are {', '.join(VIEWS)}.")
+        self.views = tuple(view for view in VIEWS if view in views)
+
+    def get_config(self):
+        return super().get_config() | {"views": self.views}
 
     @staticmethod
     def _running_mean(x, mask, channels: int):
@@ -49,30 +67,28 @@ class SpectralFeatures(keras.layers.Layer):
         before = before / share
         after = ops.roll(before, -4, axis=1)
         slope = (after - before) * mask
-        return ops.concatenate(
-            [
-                ops.clip(x, -1, 1),
-                (log + 4) * mask / 2,
-                5 * ops.clip(flat, -1, 1),
-                ops.tanh(flat / noise / 8) * 2,
-                ops.tanh(slope / noise / 4) * 2,
-                mask,
-            ],
-            axis=-1,
+        seen = (
+            ops.clip(x, -1, 1),
+            (log + 4) * mask / 2,
+            5 * ops.clip(flat, -1, 1),
+            ops.tanh(flat / noise / 8) * 2,
+            ops.tanh(slope / noise / 4) * 2,
+            mask,
         )
+        return ops.concatenate([seen[VIEWS.index(view)] for view in self.views], axis=-1)
 
     def compute_output_shape(self, input_shape):
-        return (*input_shape, N_FEATURES)
+        return (*input_shape, len(self.views))
 
 
-def spectra_input(views: bool) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+def spectra_input(views: tuple[str, ...]) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """The input of a network, (batch, 3072), and what its first layer sees, (batch, 3072, n).
 
     Parameters
     ----------
-    views : True for the six of :class:`SpectralFeatures`, False for the spectrum alone, as published.
+    views : Those of :class:`SpectralFeatures`; none for the spectrum as it is, as published.
     """
     spectra = keras.Input((N_CHANNELS,), name="spectra")
     if views:
-        return spectra, SpectralFeatures(name=FEATURES)(spectra)
+        return spectra, SpectralFeatures(views, name=FEATURES)(spectra)
     return spectra, layers.Reshape((N_CHANNELS, 1), name="channels")(spectra)

@@ -10,13 +10,13 @@ from training.networks.head import dense_head
 
 
 def mlp(
-    views: bool, pool: int, widths: tuple[int, ...], dropout: float, activation: str
+    views: tuple[str, ...], pool: int, widths: tuple[int, ...], dropout: float, activation: str
 ) -> keras.Model:
     """Build a multi-layer perceptron.
 
     Parameters
     ----------
-    views : Whether it sees :class:`training.networks.features.SpectralFeatures` or the spectrum alone.
+    views : What it sees, as in :func:`training.networks.features.spectra_input`.
     pool : Channels that are averaged before the first layer.
     widths : Widths of the dense layers.
     dropout : Dropout rate between them.

@@ -31,7 +31,7 @@ class PaddedShortcut(layers.Layer):
 
 
 def resnet(
-    views: bool,
+    views: tuple[str, ...],
     stride: int,
     stages: tuple[tuple[int, int], ...],
     kernel: int,
@@ -45,7 +45,7 @@ def resnet(
 
     Parameters
     ----------
-    views : Whether it sees :class:`training.networks.features.SpectralFeatures` or the spectrum alone.
+    views : What it sees, as in :func:`training.networks.features.spectra_input`.
     stride : Distance of the first convolution's steps in channels.
     stages : Number of features and of blocks of each stage; each but the first begins by halving the resolution.
     kernel : Length of all convolutions.

@@ -10,6 +10,7 @@ from training.networks.head import dense_head, initializer, reduce
 
 
 def unet(
+    views: tuple[str, ...],
     widths: tuple[int, ...],
     kernel: int,
     reduction: str,
@@ -17,10 +18,11 @@ def unet(
     head: tuple[int, ...],
     dropout: tuple[float, ...],
 ) -> keras.Model:
-    """Build the published U-Net: it sees the spectrum alone, and skip connections are appended.
+    """Build the published U-Net: skip connections are appended.
 
     Parameters
     ----------
+    views : What it sees, as in :func:`training.networks.features.spectra_input`.
     widths : Number of features on each level, from fine to coarse; each level halves the resolution.
     kernel : Length of all convolutions.
     reduction, reduced : As in :func:`training.networks.head.reduce`.
@@ -34,7 +36,7 @@ def unet(
         x = layers.BatchNormalization(name=f"{name}_norm")(x)
         return layers.Activation("relu", name=f"{name}_relu")(x)
 
-    spectra, x = spectra_input(views=False)
+    spectra, x = spectra_input(views)
     skips = []
     for level, width in enumerate(widths[:-1]):
         x = convolve(x, width, f"down{level}_conv")
@@ -52,6 +54,7 @@ def unet(
 
 
 def lean_unet(
+    views: tuple[str, ...],
     stride: int,
     widths: tuple[int, ...],
     kernel: int,
@@ -64,6 +67,7 @@ def lean_unet(
 
     Parameters
     ----------
+    views : What it sees, as in :func:`training.networks.features.spectra_input`.
     stride : Distance of the first convolution's steps in channels.
     widths : Number of features on each level, from fine to coarse; each level halves the resolution.
     kernel : Length of all convolutions.
@@ -81,7 +85,7 @@ def lean_unet(
         y = layers.Activation("silu", name=f"{name}_silu1")(y)
         return layers.Add(name=f"{name}_add")([x, y])
 
-    spectra, x = spectra_input(views=True)
+    spectra, x = spectra_input(views)
     x = layers.Conv1D(
         widths[0], 2 * stride, strides=stride, padding="same", activation="silu", name="stem"
     )(x)

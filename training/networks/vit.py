@@ -71,7 +71,7 @@ def encoder(
 
 
 def vit(
-    views: bool,
+    views: tuple[str, ...],
     stem: tuple[tuple[int, int, int], ...],
     padding: str,
     blocks: int,
@@ -90,7 +90,7 @@ def vit(
 
     Parameters
     ----------
-    views : Whether it sees :class:`training.networks.features.SpectralFeatures` or the spectrum alone.
+    views : What it sees, as in :func:`training.networks.features.spectra_input`.
     stem : Features, kernel and stride of the convolutions that cut the spectrum into patches; one convolution is the
         original embedding, several small ones learn faster (Xiao et al., arXiv:2106.14881). The last number of
         features is the width of a token.
