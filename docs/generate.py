@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from hyperspy_eelsid import decision, ensemble
 from hyperspy_eelsid.edges import ELEMENTS, edge_groups
+from training.markdown import table
 
 CHANGES = Path(__file__).parents[1] / "changelog.d"
 
@@ -41,12 +41,6 @@ def main(folder: Path) -> None:
         "unreleased": unreleased(),
     }.items():
         (folder / f"{name}.md").write_text(text + "\n", encoding="utf-8")
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def comparison(scores: dict[str, Any]) -> str:
