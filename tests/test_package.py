@@ -1,5 +1,6 @@
 """What an installed distribution holds and declares."""
 
+import re
 import subprocess
 import sys
 import tarfile
@@ -104,6 +105,13 @@ def test_exactly_one_onnxruntime_on_every_platform():
             "onnxruntime-gpu" if machine in {"x86_64", "AMD64"} and system != "darwin" else None
         )
         assert chosen == [expected or "onnxruntime"], (system, machine)
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_links_lead_to_files(page):
+    links = re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text(encoding="utf-8"))
+    inside = [link for link in links if not link.startswith("http")]
+    assert [link for link in inside if not (ROOT / link).exists()] == []
 
 
 def test_readme_has_one_command_each_for_demo_and_tests():
