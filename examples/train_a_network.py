@@ -50,7 +50,7 @@ def simulate(number, seed):
     return simulator.simulate(rng, query, compounds.draw(rng, query))
 
 
-train, test = simulate(3000, seed=0), simulate(500, seed=1)
+train, test = simulate(2000, seed=0), simulate(300, seed=1)
 figure, axes = plt.subplots(layout="constrained")
 for number in range(4):
     axes.plot(train.spectra[number] + 1.1 * number, lw=0.7)
@@ -92,7 +92,7 @@ write_card(path.parent, "ours", [member], threshold, training={}, scores={})
 
 s = superlattice(shape=(12, 52))
 found = s.identify_elements(model=path.parent)
-found
+found.to_dataframe()
 
 # %%
 

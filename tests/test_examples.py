@@ -16,7 +16,7 @@ def test_script(path, tmp_path):
     if path.stem == "train_a_network" and not all(map(find_spec, ("keras", "tf2onnx"))):
         pytest.skip("needs the extra networks")
     environment = os.environ | {"MPLBACKEND": "agg"}
-    subprocess.run([sys.executable, path], cwd=tmp_path, env=environment, check=True, timeout=300)
+    subprocess.run([sys.executable, path], cwd=tmp_path, env=environment, check=True, timeout=600)
 
 
 def test_notebook(tmp_path):
