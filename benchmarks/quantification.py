@@ -19,7 +19,6 @@ import numpy as np
 # angles of region 3 of the same sample, the only ones that are noted there
 PARAMETERS = {"beam_energy": 300.0, "convergence_angle": 0.2, "collection_angle": 4.12}
 EDGES = ("B_K", "C_K", "N_K", "O_K", "Al_K", "Ti_L3", "Fe_L3", "Cu_L3")
-FINE_STRUCTURE_EV = 30.0
 # file, two elements, ratio of their numbers of atoms; where the metadata say nothing, the angles are guesses
 COMPOUNDS = (
     ("atlas_ZrO2_0_0920eV", "O", "Zr", 2),
@@ -61,6 +60,7 @@ def cross_sections() -> None:
 
     from hyperspy_eelsid.components import CoreLossEdge
     from hyperspy_eelsid.edges import element_edges
+    from hyperspy_eelsid.modelling import FINE_STRUCTURE_EV
 
     print("bundled / hydrogenic at 200 keV, parallel beam, collection angle 10 mrad (50 mrad)")
     print("edge   onset [eV]   0-100 eV      30-130 eV after the onset")
@@ -142,7 +142,7 @@ def theirs(path: Path) -> None:
             shape, 1, PARAMETERS["beam_energy"] * 1e3, *angles, element, "K", eshift=shift
         )
         spectra.set_exclude_region_energy(
-            edge.onset_energy - 5, edge.onset_energy + FINE_STRUCTURE_EV
+            edge.onset_energy - float(stored["before"]), edge.onset_energy + float(stored["after"])
         )
         edges.append(edge)
     model = Model(shape, [LinearBG(shape, rlist=[1, 2, 3, 4, 5]), *edges])
@@ -202,11 +202,14 @@ def main() -> None:
     if arguments.compounds:
         compounds(arguments.compounds)
     if arguments.spectrum:
+        from hyperspy_eelsid.modelling import BEFORE_ONSET_EV, FINE_STRUCTURE_EV
+
+        left_out = {"before": BEFORE_ONSET_EV, "after": FINE_STRUCTURE_EV}
         energy, data, shifts = ours(arguments.spectrum)
         if arguments.pyeelsmodel:
             with tempfile.TemporaryDirectory() as folder:
                 stored = Path(folder) / "spectra.npz"
-                np.savez(stored, energy=energy, data=data, **shifts)
+                np.savez(stored, energy=energy, data=data, **left_out, **shifts)
                 command = [arguments.pyeelsmodel, __file__, "--theirs", str(stored)]
                 subprocess.run(command, check=True)
 

@@ -13,9 +13,9 @@ from sphinx.application import Sphinx
 import hyperspy_eelsid
 
 DOCS = Path(__file__).parent
-sys.path.insert(0, str(DOCS))
+sys.path[:0] = [str(DOCS), str(DOCS.parent)]
 
-import generate  # noqa: E402 (lies beside this file)
+import generate  # noqa: E402 (lies beside this file, and imports training)
 
 project = "hyperspy_eelsid"
 author = "The hyperspy_eelsid developers"

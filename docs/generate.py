@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import matplotlib.pyplot as plt
 
 from hyperspy_eelsid import decision, ensemble
 from hyperspy_eelsid.edges import ELEMENTS, edge_groups
+from training.markdown import table
 
 CHANGES = Path(__file__).parents[1] / "changelog.d"
 
@@ -45,12 +45,6 @@ def main(folder: Path) -> None:
         (folder / f"{name}.md").write_text(text + "\n", encoding="utf-8")
     reliability(card["scores"], folder / "reliability.png")
     offsets(card["scores"], folder / "offsets.png")
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def comparison(scores: dict[str, Any]) -> str:

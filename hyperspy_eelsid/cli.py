@@ -7,7 +7,7 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from exspy.signals import EELSSpectrum
 
     from hyperspy_eelsid.identification import ElementIdentification
+
+
+FIT_PARAMETERS = {"beam-energy": "keV", "convergence-angle": "mrad", "collection-angle": "mrad"}
 
 
 class UnusableFileError(Exception):
@@ -63,6 +66,10 @@ def _parser() -> argparse.ArgumentParser:
     symbols: dict[str, Any] = {"nargs": "+", "metavar": "SYMBOL", "action": "extend"}
     identify.add_argument("--elements", **symbols, help="the only elements that can be there")
     identify.add_argument("--exclude", **symbols, help="elements that cannot be there")
+    for name, unit in FIT_PARAMETERS.items():
+        identify.add_argument(
+            f"--{name}", type=float, metavar=unit, help="for the fit; by default from the file"
+        )
     identify.add_argument("--model", help="networks: a name that `eelsid models` lists, or a path")
     identify.add_argument(
         "--out", type=Path, metavar="DIR", help="also fit, and write tables and pictures here"
@@ -101,6 +108,8 @@ def _identify(arguments: argparse.Namespace) -> int:
 
     failed, results = False, []
     wants_fit = arguments.out is not None or arguments.report is not None
+    names = [name.replace("-", "_") for name in FIT_PARAMETERS]
+    parameters = {name: getattr(arguments, name) for name in names}
     for path in arguments.files:
         try:
             for number, signal in enumerate(load_eels(path)):
@@ -113,7 +122,7 @@ def _identify(arguments: argparse.Namespace) -> int:
                     show_progressbar=False if arguments.json else None,
                 )
                 name = f"{path.stem}_{number}" if number else path.stem
-                result = Result(name, found, _fit(signal, found) if wants_fit else {})
+                result = Result(name, found, _fit(signal, found, parameters) if wants_fit else {})
                 results.append(result)
                 if not arguments.json:
                     print(f"{path}: {signal}\n{found}\n")
@@ -200,12 +209,18 @@ def _doctor(arguments: argparse.Namespace) -> int:
     return int(not good)
 
 
-def _fit(signal: EELSSpectrum, found: ElementIdentification) -> dict[str, np.ndarray]:
+def _fit(
+    signal: EELSSpectrum, found: ElementIdentification, parameters: Mapping[str, float | None] = {}
+) -> dict[str, np.ndarray]:
     """Fitted amount of each element; empty, with a word of why, when the signal cannot be fitted."""
-    from hyperspy_eelsid.exceptions import EelsidError
+    from hyperspy_eelsid.exceptions import EelsidError, MissingParametersError
 
     try:
-        maps = signal.auto_model(identification=found).elemental_maps()
+        maps = signal.auto_model(identification=found, **parameters).elemental_maps()
+    except MissingParametersError as error:
+        options = ", ".join(f"--{name}" for name in FIT_PARAMETERS)
+        print(f"No fit: {error} On the command line: {options}.", file=sys.stderr)
+        return {}
     except EelsidError as error:
         print(f"No fit: {error}", file=sys.stderr)
         return {}

@@ -60,6 +60,7 @@ _PARAMETERS = {
     "convergence_angle": ("Acquisition_instrument.TEM.convergence_angle", "mrad"),
     "collection_angle": ("Acquisition_instrument.TEM.Detector.EELS.collection_angle", "mrad"),
 }
+_EXAMPLES = {"beam_energy": 200, "convergence_angle": 20, "collection_angle": 40}  # for messages
 
 
 class ElementModel(EELSModel):
@@ -284,7 +285,11 @@ def _warn_of_doubtful(model: ElementModel) -> None:
         for element, (total, pixels) in _doubtful(model).items()
     ]
     if doubtful:
-        _logger.warning("The fit does not confirm %s.", ", ".join(doubtful))
+        _logger.warning(
+            "The fit does not confirm %s. Look at their edges before using their maps, or leave them "
+            "out with s.auto_model(elements=[...]).",
+            ", ".join(doubtful),
+        )
 
 
 def _check_axis(signal: EELSSpectrum) -> None:
@@ -308,15 +313,17 @@ def _with_parameters(signal: EELSSpectrum, **given: float | None) -> EELSSpectru
         for name, value in given.items():
             if value is not None:
                 signal.metadata.set_item(_PARAMETERS[name][0], value)
-    missing = [
-        f"{name} [{unit}]"
+    missing = {
+        name: unit
         for name, (path, unit) in _PARAMETERS.items()
         if signal.metadata.get_item(path) is None
-    ]
+    }
     if missing:
+        names = ", ".join(f"{name} [{unit}]" for name, unit in missing.items())
+        example = ", ".join(f"{name}={_EXAMPLES[name]}" for name in missing)
         raise MissingParametersError(
-            f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not in the metadata. Give "
-            "the values to auto_model(), or set them with s.set_microscope_parameters()."
+            f"{names} {'is' if len(missing) == 1 else 'are'} not in the metadata. Set what your "
+            f"microscope has, e.g. s.set_microscope_parameters({example}), or give it to auto_model()."
         )
     return signal
 

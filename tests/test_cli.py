@@ -96,6 +96,25 @@ def test_one_page_and_json(superlattice, tmp_path, capfd):
     assert "http" not in text
 
 
+def test_parameters_that_the_file_lacks(superlattice, tmp_path, capfd):
+    signal = superlattice.sum()
+    del signal.metadata.Acquisition_instrument
+    signal.save(tmp_path / "bare.hspy")
+    command = ["identify", str(tmp_path / "bare.hspy"), "--json", "--out", str(tmp_path)]
+
+    def amounts(output):
+        (entry,) = json.loads(output)
+        return [row.get("mean fitted amount") for row in entry["elements"]]
+
+    assert cli.main(command) == 0
+    output = capfd.readouterr()
+    assert "--collection-angle" in output.err
+    assert not any(amounts(output.out))
+    given = ["--beam-energy", "200", "--convergence-angle", "20", "--collection-angle", "40"]
+    assert cli.main(command + given) == 0
+    assert all(amounts(capfd.readouterr().out))
+
+
 def test_a_broken_file_does_not_stop_the_others(superlattice, tmp_path, capfd):
     superlattice.sum().save(tmp_path / "good.hspy")
     names = [str(tmp_path / name) for name in ("absent.dm4", "good.hspy")]

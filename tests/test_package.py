@@ -1,7 +1,9 @@
 """What an installed distribution holds and declares."""
 
+import re
 import subprocess
 import sys
+import tarfile
 import zipfile
 from importlib.metadata import entry_points, requires
 from pathlib import Path
@@ -12,18 +14,26 @@ import yaml
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """File names in the wheel built from this checkout."""
-    folder = tmp_path_factory.mktemp("wheel")
+def build(kind, folder):
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(folder)],
         cwd=ROOT,
         check=True,
         capture_output=True,
     )
-    (built,) = folder.glob("*.whl")
-    with zipfile.ZipFile(built) as archive:
+    (built,) = folder.iterdir()
+    return built
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel built from this checkout."""
+    return build("wheel", tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def wheel_files(wheel):
+    with zipfile.ZipFile(wheel) as archive:
         return archive.namelist()
 
 
@@ -37,16 +47,27 @@ def wheel(tmp_path_factory):
         "weights/card.json",
     ],
 )
-def test_wheel_has_the_data(wheel, path):
-    assert f"hyperspy_eelsid/{path}" in wheel
+def test_wheel_has_the_data(wheel_files, path):
+    assert f"hyperspy_eelsid/{path}" in wheel_files
 
 
-def test_wheel_has_networks(wheel):
-    assert any(name.endswith(".onnx") for name in wheel)
+def test_wheel_has_networks(wheel_files):
+    assert any(name.endswith(".onnx") for name in wheel_files)
 
 
-def test_wheel_has_nothing_else(wheel):
-    assert {name.split("/")[0].split("-")[0] for name in wheel} == {"hyperspy_eelsid"}
+def test_wheel_has_nothing_else(wheel_files):
+    assert {name.split("/")[0].split("-")[0] for name in wheel_files} == {"hyperspy_eelsid"}
+
+
+def test_wheel_is_small(wheel):
+    assert wheel.stat().st_size < 50e6
+
+
+def test_source_distribution(tmp_path):
+    with tarfile.open(build("sdist", tmp_path)) as archive:
+        files = {name.split("/", 1)[1] for name in archive.getnames()}
+    assert {"hyperspy_eelsid/data/dhfs.gosh", "training/recipes.py", "LICENSE"} <= files
+    assert not any(name.startswith(("tests/", "training/runs")) for name in files)
 
 
 def test_hyperspy_finds_both_extension_names():
@@ -84,6 +105,13 @@ def test_exactly_one_onnxruntime_on_every_platform():
             "onnxruntime-gpu" if machine in {"x86_64", "AMD64"} and system != "darwin" else None
         )
         assert chosen == [expected or "onnxruntime"], (system, machine)
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_links_lead_to_files(page):
+    links = re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text(encoding="utf-8"))
+    inside = [link for link in links if not link.startswith("http")]
+    assert [link for link in inside if not (ROOT / link).exists()] == []
 
 
 def test_readme_has_one_command_each_for_demo_and_tests():

@@ -13,6 +13,7 @@ import numpy as np
 from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS
 from training import evaluate, metrics
 from training.evaluate import Simulated
+from training.markdown import table
 from training.trained import Network, load_run
 
 _logger = logging.getLogger(__name__)
@@ -43,14 +44,14 @@ def report(
     catalog : JSON catalog of measured spectra, see :func:`training.evaluate.measured`.
     """
     out.mkdir(parents=True, exist_ok=True)
-    table, sections = [], []
+    rows, sections = [], []
     for run in runs:
         network = load_run(run)
         _logger.info("%s", network.name)
         row, section = _judge(network, out, spectra, seed, catalog)
-        table.append(row)
+        rows.append(row)
         sections.append(section)
-    text = "# Comparison of networks\n\n" + _markdown(table) + "\n" + "\n".join(sections)
+    text = "# Comparison of networks\n\n" + _markdown(rows) + "\n" + "\n".join(sections)
     (out / "report.md").write_text(text, encoding="utf-8")
 
 
@@ -194,6 +195,5 @@ def _by_element(test: Simulated, threshold: float) -> list[dict[str, object]]:
 
 
 def _markdown(rows: list[dict[str, object]]) -> str:
-    """A table in Markdown whose columns are the keys of the rows."""
-    head = f"| {' | '.join(rows[0])} |\n|{'---|' * len(rows[0])}\n"
-    return head + "".join(f"| {' | '.join(map(str, row.values()))} |\n" for row in rows)
+    """A table whose columns are the keys of the rows."""
+    return table(rows[0], (row.values() for row in rows)) + "\n"
