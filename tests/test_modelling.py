@@ -154,6 +154,30 @@ def test_maps_have_the_axes_of_the_image_and_say_what_they_are():
     assert "electrons" in amount.metadata.Signal.quantity
 
 
+def test_channels_at_the_ends_that_were_not_recorded():
+    signal, truth = make_image(AMOUNTS, (2, 3), counts=1e5)
+    signal.data[..., :20] = signal.data[..., 440:] = 0
+    model = with_parameters(signal).auto_model(elements=AMOUNTS)
+    fitted = ENERGY[model._channel_switches]
+    assert fitted[0] == ENERGY[20] and fitted[-1] == ENERGY[439]
+    for element, amount in model.elemental_maps().items():
+        assert amount.data.sum() == pytest.approx(truth[element].sum(), rel=0.02), element
+    assert model.doubtful == []
+
+
+def test_background_and_fine_structure_are_chosen():
+    signal, truth = make_image(AMOUNTS, counts=1e6)
+    signal = with_parameters(signal)
+    model = signal.auto_model(
+        elements=AMOUNTS, background=[2, 3], fine_structure=50, onset_shift=False
+    )
+    backgrounds = [c.name for c in model if c.isbackground]
+    assert backgrounds == ["Background_r2", "Background_r3"]
+    fitted = ENERGY[model._channel_switches]
+    assert not ((fitted > 532) & (fitted <= 582)).any() and 583 in fitted
+    assert float(model.elemental_maps()["O"].data[0]) == pytest.approx(truth["O"], rel=0.05)
+
+
 def test_elements_come_from_the_identification(make_eels, step_networks):
     signal = with_parameters(make_eels((2, 4)))
     assert set(signal.auto_model().elements) == {"O", "Ti"}
@@ -183,6 +207,30 @@ def test_model_methods_work_on_an_image():
     model.plot()
 
 
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("shape", [(), (2, 2)])
+def test_the_model_as_a_signal(shape, lazy):
+    signal, _ = make_image(AMOUNTS, shape, counts=1e5)
+    model = with_parameters(signal.as_lazy() if lazy else signal).auto_model(elements=AMOUNTS)
+    fitted = np.asarray(model.as_signal().data)
+    expected = signal.data - np.asarray(model.residual().data)
+    kept = model._channel_switches
+    np.testing.assert_allclose(fitted[..., kept], expected[..., kept])
+
+
+def test_the_model_as_a_signal_follows_parameters_that_differ_between_pixels():
+    signal, _ = make_image(AMOUNTS, (2, 2), counts=1e5)
+    model = with_parameters(signal).auto_model(elements=AMOUNTS)
+    for edge in (model.components.Fe_L3, model.components.Fe_L2):
+        edge.onset_energy.map["values"][0, 1] += 3
+    before = model.components.Fe_L2.onset_energy.value
+    fitted = model.as_signal(out_of_range_to_nan=False).data
+    assert model.components.Fe_L2.onset_energy.value == before
+    difference = fitted - (signal.data - model.residual().data)
+    assert np.abs(difference[0, 1]).max() > 1e3
+    np.testing.assert_allclose(difference[[0, 1, 1], [0, 0, 1]], 0, atol=1e-6)
+
+
 def test_slices_and_stored_models_stay_offline(tmp_path):
     signal, truth = make_image(AMOUNTS, (2, 3))
     signal = with_parameters(signal)
@@ -196,6 +244,7 @@ def test_slices_and_stored_models_stay_offline(tmp_path):
     signal.save(tmp_path / "signal.hspy")
     loaded = hs.load(tmp_path / "signal.hspy")
     restored = loaded.models.restore("elements")
+    assert not isinstance(restored, ElementModel)  # exspy makes it
     assert isinstance(restored.components.Ti_L3, CoreLossEdge)
     np.testing.assert_allclose(
         restored.components.Ti_L3.intensity.map["values"], truth["Ti"], rtol=0.02
@@ -205,6 +254,13 @@ def test_slices_and_stored_models_stay_offline(tmp_path):
             np.testing.assert_allclose(amount.data, function(model)[element].data, rtol=1e-12)
     np.testing.assert_allclose(residual(restored).data, model.residual().data, atol=1e-9)
     assert significance(restored)["O"].pixels == model.significance()["O"].pixels
+    again = ElementModel.from_model(restored)
+    assert again.inav[1:2, :1].elements == model.elements
+    np.testing.assert_allclose(again.composition()["O"].data, model.composition()["O"].data)
+    restored.components.Ti_L3.onset_energy.value += 2
+    assert restored.components.Ti_L2.onset_energy.value == pytest.approx(
+        model.components.Ti_L2.onset_energy.value + 2
+    )
     np.testing.assert_array_equal(restored.red_chisq.data, model.red_chisq.data)
 
 
