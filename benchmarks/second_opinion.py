@@ -1,6 +1,6 @@
 """How often a fit confirms elements that are there, and elements that are not.
 
-Run with ``python benchmarks/second_opinion.py``. Each simulated spectrum is fitted with the elements that are visible in
+Run with ``python benchmarks/second_opinion.py``. Each simulated spectrum is fitted with the elements visible in
 it and up to two that are absent and lie more than 20 eV from every edge of the sample. An element is confirmed
 by an amount of more than three standard errors: those of ``significance()``, and for comparison those of the fit
 itself, which hold the scatter of the residuals alone. ``--measured FOLDER`` fits measured spectra as listed in its
