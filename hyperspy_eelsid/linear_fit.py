@@ -151,7 +151,8 @@ class LinearFit:
         valid = np.isfinite(counts).all(axis=1) & (counts > 0).any(axis=1)
         factors = np.full((len(counts), len(self._scale)), np.nan)
         projected = counts[valid] @ self._project.T
-        factors[valid] = [nnls(self._r, row)[0] for row in projected]
+        for place, row in zip(np.flatnonzero(valid), projected, strict=True):
+            factors[place] = nnls(self._r, row)[0]
         n_used = np.where(valid, (factors > 0).sum(axis=1), np.nan)
         fitted = factors / self._scale @ self._columns.T
         floor = 1e-6 * fitted.max(axis=1, keepdims=True, initial=1e-30)

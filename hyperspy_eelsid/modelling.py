@@ -119,10 +119,9 @@ class ElementModel(EELSModel):
         pixels = data.reshape(-1, len(channels))
         mean = mean_spectrum(data)
         design = DesignMatrix(self)
+        common = LinearFit(design()[channels], mean)
         low_loss = None
-        if self.low_loss is None:
-            common = LinearFit(design()[channels], mean)
-        else:
+        if self.low_loss is not None:
             low_loss = self.low_loss.data.reshape(len(pixels), -1)
         show = (
             preferences.General.show_progressbar if show_progressbar is None else show_progressbar
@@ -135,8 +134,11 @@ class ElementModel(EELSModel):
                     results.append(common.solve(counts))
                 else:
                     for row, spectrum in zip(counts, np.asarray(low_loss[block]), strict=True):
-                        fit = LinearFit(design(spectrum)[channels], mean)
-                        results.append(fit.solve(row[None]))
+                        if np.isfinite(spectrum).all() and spectrum.any():
+                            fit = LinearFit(design(spectrum)[channels], mean)
+                            results.append(fit.solve(row[None]))
+                        else:
+                            results.append(common.solve(np.full_like(row[None], np.nan)))
                 bar.update(len(counts))
         self._keep(*(np.concatenate(result) for result in zip(*results, strict=True)))
 
