@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
+import numpy as np
 from exspy.components import EELSCLEdge
 from exspy.models.eelsmodel import EELSModel  # noqa: F401 (exspy's components need it to be imported)
 
@@ -16,6 +17,17 @@ from hyperspy_eelsid.edges import element_edges
 from hyperspy_eelsid.exceptions import UnknownElementError
 
 GOSH_PATH = str(files("hyperspy_eelsid") / "data" / "dhfs.gosh")
+
+
+_SETTINGS = (
+    "E0",
+    "energy_scale",
+    "fine_structure_smoothing",
+    "fine_structure_width",
+    "fine_structure_spline_onset",
+    "fine_structure_spline_active",
+    "fine_structure_active",
+)
 
 
 class BundledGOS(GoshGOS):
@@ -60,3 +72,41 @@ class CoreLossEdge(EELSCLEdge):
             self.onset_energy.value = self.GOS.onset_energy
         del self._whitelist["GOS"]
         self._whitelist["element_subshell"] = ("init", element_subshell)
+
+    def function_nd(
+        self, *args: np.ndarray, parameters_values: list[np.ndarray] | None = None
+    ) -> np.ndarray:
+        """The edge in all pixels at once; lazy models and ``as_signal`` need it.
+
+        Parameters
+        ----------
+        *args : Energy axis [eV], shape (n_channels,).
+        parameters_values : Values of the parameters in all pixels; by default those of their maps.
+
+        Returns
+        -------
+        Shape (..., n_channels).
+        """
+        (energy,) = args
+        if not self._is_navigation_multidimensional:
+            return self.function(energy)
+        if parameters_values is None:
+            parameters_values = [parameter.map["values"] for parameter in self.parameters]
+        intensity, coefficients, angle, onset = parameters_values
+        shaping = np.column_stack(
+            [angle.ravel(), onset.ravel(), coefficients.reshape(intensity.size, -1)]
+        )
+        different, which = np.unique(shaping, axis=0, return_inverse=True)
+        # another component, so that neither the values of this one nor those of its twins change
+        edge = CoreLossEdge(f"{self.element}_{self.subshell}")
+        for name in _SETTINGS:
+            setattr(edge, name, getattr(self, name))
+        edge.intensity.value = 1.0
+        shapes = []
+        for angle, onset, *coefficients in different:
+            edge.effective_angle.value, edge.onset_energy.value = angle, onset
+            if len(coefficients) > 1:
+                edge.fine_structure_coeff.value = tuple(coefficients)
+            shapes.append(edge.function(energy))
+        spectra = np.stack(shapes)[which.ravel()].reshape(*intensity.shape, len(energy))
+        return intensity[..., None] * spectra

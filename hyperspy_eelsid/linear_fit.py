@@ -151,7 +151,8 @@ class LinearFit:
         valid = np.isfinite(counts).all(axis=1) & (counts > 0).any(axis=1)
         factors = np.full((len(counts), len(self._scale)), np.nan)
         projected = counts[valid] @ self._project.T
-        factors[valid] = [nnls(self._r, row)[0] for row in projected]
+        for place, row in zip(np.flatnonzero(valid), projected, strict=True):
+            factors[place] = nnls(self._r, row)[0]
         n_used = np.where(valid, (factors > 0).sum(axis=1), np.nan)
         fitted = factors / self._scale @ self._columns.T
         floor = 1e-6 * fitted.max(axis=1, keepdims=True, initial=1e-30)
@@ -164,6 +165,46 @@ class LinearFit:
         error = np.sqrt([np.diag(self._covariance(used)) for used in patterns])
         errors = np.sqrt(variance)[:, None] * error[which.ravel()]
         return factors / self._scale, errors / self._scale, chisq, n_used
+
+
+def robust_ratio(
+    columns: np.ndarray, counts: np.ndarray, part: int, correlated_channels: int
+) -> float:
+    """Factor of one part in a spectrum over a standard error that also holds what the model does not follow.
+
+    Residuals of fine structure and of a background that the model misses are larger than those of counting, and
+    neighbouring channels share them. The error counts both, where they bear on the part.
+
+    Parameters
+    ----------
+    columns : Design matrix, shape (n_channels, n_parts).
+    counts : Spectrum, shape (n_channels,).
+    part : Number of the part.
+    correlated_channels : Distance from which residuals are independent.
+
+    References
+    ----------
+    W. K. Newey and K. D. West, Econometrica 55, 703 (1987), eq. 5.
+    """
+    weight = 1 / np.sqrt(np.maximum(counts, max(counts.max() * 1e-3, 1e-30)))
+    weighted = columns * weight[:, None]
+    norms = np.linalg.norm(weighted, axis=0)
+    weighted = weighted / np.where(norms > 0, norms, 1)
+    factors = nnls(weighted, counts * weight)[0]
+    used = factors > 0
+    freedom = len(counts) - used.sum()
+    if not used[part] or freedom < 1:
+        return 0.0
+    used[part] = False
+    # the factor is the mean of the counts weighted with the share of the part that no other part can take
+    own = weighted[:, part]
+    own = own - weighted[:, used] @ (np.linalg.pinv(weighted[:, used]) @ own)
+    scores = own * (counts * weight - weighted @ factors)
+    variance = scores @ scores
+    for lag in range(1, min(correlated_channels + 1, len(scores))):
+        variance += 2 * (1 - lag / (correlated_channels + 1)) * (scores[lag:] @ scores[:-lag])
+    variance *= len(counts) / freedom
+    return float(factors[part] * (own @ own) / np.sqrt(variance)) if variance > 0 else np.inf
 
 
 def mean_spectrum(spectra: np.ndarray | da.Array) -> np.ndarray:
@@ -183,6 +224,12 @@ def mean_spectrum(spectra: np.ndarray | da.Array) -> np.ndarray:
     if number == 0:
         raise InvalidSpectraError("No spectrum has finite counts that can be fitted.")
     return np.asarray(total / number, np.float64)
+
+
+def recorded_channels(spectrum: np.ndarray) -> slice:
+    """Channels without those of exactly zero at either end, which the detector did not record."""
+    counted = np.flatnonzero(spectrum)
+    return slice(counted[0], counted[-1] + 1) if len(counted) else slice(None)
 
 
 def blocks(pixels: np.ndarray | da.Array) -> Iterator[slice]:

@@ -31,6 +31,7 @@ from hyperspy_eelsid.linear_fit import (
     edges_of,
     linear_parts,
     mean_spectrum,
+    recorded_channels,
     scale_parameter,
 )
 from hyperspy_eelsid.onsets import onset_shifts
@@ -69,12 +70,28 @@ class ElementModel(EELSModel):
     It is made by ``s.auto_model()``. Everything that exspy and HyperSpy do with a model works; in addition
     :meth:`fit_linear` fits all pixels at once, and the functions of :mod:`hyperspy_eelsid.quantification` are
     methods. Slices (``m.inav``, ``m.isig``) have them too; a model that is restored from a signal is a plain
-    EELSModel, to which the functions can be applied.
+    EELSModel, which :meth:`from_model` makes an ElementModel again.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._slice_as_element_model()
+
+    @classmethod
+    def from_model(cls, model: EELSModel) -> ElementModel:
+        """Give a model the methods of this class.
+
+        Parameters
+        ----------
+        model : Model of power laws and edges, which itself becomes an ElementModel.
+
+        Examples
+        --------
+        >>> m = ElementModel.from_model(s.models.restore("a"))  # doctest: +SKIP
+        """
+        model.__class__ = cls  # it has no attributes of its own but these slicers
+        model._slice_as_element_model()
+        return model
 
     def _slice_as_element_model(self) -> None:
         self.inav = _Slicer(self, True)
@@ -103,10 +120,9 @@ class ElementModel(EELSModel):
         pixels = data.reshape(-1, len(channels))
         mean = mean_spectrum(data)
         design = DesignMatrix(self)
+        common = LinearFit(design()[channels], mean)
         low_loss = None
-        if self.low_loss is None:
-            common = LinearFit(design()[channels], mean)
-        else:
+        if self.low_loss is not None:
             low_loss = self.low_loss.data.reshape(len(pixels), -1)
         show = (
             preferences.General.show_progressbar if show_progressbar is None else show_progressbar
@@ -119,8 +135,11 @@ class ElementModel(EELSModel):
                     results.append(common.solve(counts))
                 else:
                     for row, spectrum in zip(counts, np.asarray(low_loss[block]), strict=True):
-                        fit = LinearFit(design(spectrum)[channels], mean)
-                        results.append(fit.solve(row[None]))
+                        if np.isfinite(spectrum).all() and spectrum.any():
+                            fit = LinearFit(design(spectrum)[channels], mean)
+                            results.append(fit.solve(row[None]))
+                        else:
+                            results.append(common.solve(np.full_like(row[None], np.nan)))
                 bar.update(len(counts))
         self._keep(*(np.concatenate(result) for result in zip(*results, strict=True)))
 
@@ -170,10 +189,7 @@ class _Slicer(ModelSpecialSlicers):
     """Slices of an ElementModel, which HyperSpy makes as plain EELSModels, with its methods."""
 
     def __getitem__(self, slices: Any) -> ElementModel:
-        part = super().__getitem__(slices)
-        part.__class__ = ElementModel  # it has no attributes of its own
-        part._slice_as_element_model()
-        return part
+        return ElementModel.from_model(super().__getitem__(slices))
 
 
 def auto_model(
@@ -185,6 +201,8 @@ def auto_model(
     beam_energy: float | None = None,
     convergence_angle: float | None = None,
     collection_angle: float | None = None,
+    background: Iterable[float] = BACKGROUND_EXPONENTS,
+    fine_structure: float = FINE_STRUCTURE_EV,
     onset_shift: bool = True,
     fit: bool = True,
     show_progressbar: bool | None = None,
@@ -193,8 +211,8 @@ def auto_model(
 
     The model holds a sum of power laws with fixed exponents and one edge for every subshell with its onset in the
     window, major or minor; the intensities of all edges of an element are one, as in exspy. Onsets are those of the
-    table, moved to where the mean spectrum rises. The first 30 eV after each major onset, where fine structure
-    is, are left out of the fit. The signal itself is not changed.
+    table, moved to where the mean spectrum rises. The fine structure after each major onset is left out of the fit. The
+    signal itself is not changed.
 
     Of elements that cannot be told apart in the window only the one that the identification names is fitted,
     not its rivals: nothing in the spectrum could divide the edge between them. An element that the fit cannot
@@ -209,6 +227,8 @@ def auto_model(
         downloaded; or the path of a GOSH file.
     beam_energy : Beam energy [keV]; by default, and for the next two, from the metadata.
     convergence_angle, collection_angle : Semi-angles [mrad].
+    background : Exponents of the power laws of which the background is the sum.
+    fine_structure : Width [eV] of the fine structure after each major onset, which is left out of the fit.
     onset_shift : Move the edges of each element, by 14 eV at most, to where the mean spectrum rises; the shift is
         ``edge.onset_energy.value - edge.GOS.onset_energy``.
     fit : Fit the model in all pixels.
@@ -241,21 +261,22 @@ def auto_model(
             identification = identify_elements(signal, show_progressbar=show_progressbar)
         elements = identification.elements
     elements = list(dict.fromkeys(elements))
-    window = measured_window(energy_axis(signal))
+    mean = mean_spectrum(signal.data)
+    window = measured_window(energy_axis(signal)[recorded_channels(mean)])
     _check_elements(elements, window)
 
     model = ElementModel(signal, auto_background=False, auto_add_edges=False, low_loss=low_loss)
-    for exponent in BACKGROUND_EXPONENTS:
-        background = PowerLaw(r=exponent)
-        background.name = f"Background_r{exponent:g}"
-        background.r.free = False
-        background.A.bmin = 0.0
-        background.isbackground = True
-        model.append(background)
+    for exponent in background:
+        power_law = PowerLaw(r=exponent)
+        power_law.name = f"Background_r{exponent:g}"
+        power_law.r.free = False
+        power_law.A.bmin = 0.0
+        power_law.isbackground = True
+        model.append(power_law)
     shifts = dict.fromkeys(elements, 0.0)
     if onset_shift:
         groups = {element: list(visible_groups(element, *window).values()) for element in elements}
-        shifts = onset_shifts(model.axis.axis, mean_spectrum(signal.data), groups)
+        shifts = onset_shifts(model.axis.axis, mean, groups)
     for element in elements:
         _append_edges(model, element, shifts[element], window, GOS)
     onsets = [
@@ -264,7 +285,10 @@ def auto_model(
         for edge in edges_in_window(element, *window)
         if edge.major
     ]
-    model.set_signal_range_from_mask(_fitted_channels(model.axis.axis, onsets, window))
+    model.set_signal_range_from_mask(
+        _fitted_channels(model.axis.axis, onsets, window, fine_structure)
+    )
+    _hold_in_all_pixels(model)
     if fit:
         model.fit_linear(show_progressbar=show_progressbar)
         _warn_of_doubtful(model)
@@ -360,7 +384,14 @@ def _append_edges(
             component.onset_energy.twin = master.onset_energy
             difference = component.GOS.onset_energy - master.GOS.onset_energy
             component.onset_energy.twin_function_expr = f"x + {difference}"
-        component.onset_energy.assign_current_value_to_all()
+
+
+def _hold_in_all_pixels(model: ElementModel) -> None:
+    """Set what the linear fit holds in every pixel; HyperSpy refuses to draw a model with unset values."""
+    for component in model:
+        for parameter in component.parameters:
+            if parameter is not scale_parameter(component):
+                parameter.assign_current_value_to_all()
 
 
 def _edge_component(name: str, GOS: str) -> EELSCLEdge:
@@ -372,7 +403,10 @@ def _edge_component(name: str, GOS: str) -> EELSCLEdge:
 
 
 def _fitted_channels(
-    energy: np.ndarray, onsets: list[tuple[float, str]], window: tuple[float, float]
+    energy: np.ndarray,
+    onsets: list[tuple[float, str]],
+    window: tuple[float, float],
+    fine_structure: float,
 ) -> np.ndarray:
     """Channels of the window less the fine structure of all onsets, which are given with their elements.
 
@@ -380,7 +414,7 @@ def _fitted_channels(
     two elements tell how much of the first there is. Without them La M, 50 eV above Ba M, takes its place.
     """
     inside = (energy >= window[0]) & (energy <= window[1])
-    width = FINE_STRUCTURE_EV
+    width = fine_structure
     while True:
         kept = inside.copy()
         for onset, element in onsets:

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import dask.array as da
 import numpy as np
 
+from hyperspy_eelsid.edges import visible_groups
 from hyperspy_eelsid.linear_fit import (
     DesignMatrix,
     LinearFit,
     edges_of,
     linear_parts,
     mean_spectrum,
+    recorded_channels,
+    robust_ratio,
     scale_parameter,
 )
 
@@ -26,6 +29,11 @@ if TYPE_CHECKING:
 
 NM2_PER_BARN = 1e-10
 SIGNIFICANT = 3.0
+# Whether an edge is there is judged from the channels around it, where the background need not be that of the rest
+# of the window, and its fine structure counts as misfit.
+BEFORE_ONSET_EV = 100.0
+AFTER_ONSET_EV = 130.0
+CORRELATED_EV = 30.0  # misfits are as wide as fine structure
 
 
 class Significance(NamedTuple):
@@ -33,7 +41,8 @@ class Significance(NamedTuple):
 
     Parameters
     ----------
-    total : Fitted amount over its standard error, for the sum of all spectra.
+    total : Fitted amount over its standard error around the clearest edge of the element, in the sum of all
+        spectra; the error holds the misfit of the model as well as noise.
     pixels : Share of the fitted pixels whose own amount is more than three standard errors.
     """
 
@@ -90,7 +99,7 @@ def composition(model: EELSModel) -> dict[str, BaseSignal]:
     variances = [m.metadata.Signal.Noise_properties.variance.data for m in maps.values()]
     total = amounts.sum(axis=0)
     total = np.where(total > 0, total, np.nan)
-    correlation = _mean_fit(model)[0].correlation[-len(maps) :, -len(maps) :]
+    correlation = _mean_fit(model).correlation[-len(maps) :, -len(maps) :]
     weighted = np.sqrt(np.stack(variances)) / total
     result = {}
     for number, (element, amount) in enumerate(maps.items()):
@@ -110,20 +119,33 @@ def composition(model: EELSModel) -> dict[str, BaseSignal]:
 def significance(model: EELSModel) -> dict[str, Significance]:
     """How sure the fit is of each element: a second opinion on an identification.
 
+    In the sum of many spectra it is not noise but the misfit of the model that an absent edge can explain. Each edge
+    is therefore fitted once more in the channels around it, fine structure included, with errors that hold the
+    misfit there.
+
     Parameters
     ----------
     model : Fitted model.
     """
-    fit, expected = _mean_fit(model)
-    factors, errors, _, _ = fit.solve(expected[None])
-    ratios = (factors / errors)[0, -len(edges_of(model)) :]
+    spectrum = mean_spectrum(model.signal.data)
+    channels = recorded_channels(spectrum)
+    spectrum, energy = spectrum[channels], model.axis.axis[channels]
+    columns = DesignMatrix(model)(_mean_low_loss(model))[channels]
+    correlated = round(CORRELATED_EV / model.axis.scale)
+    first = columns.shape[1] - len(edges_of(model))
     result = {}
-    for (element, edges), ratio in zip(edges_of(model).items(), ratios, strict=True):
+    for part, (element, edges) in enumerate(edges_of(model).items(), first):
+        shift = edges[0].onset_energy.value - edges[0].GOS.onset_energy
+        ratios = []
+        for onset in visible_groups(element, energy[0], energy[-1]).values():
+            above = energy - onset - shift
+            near = (above > -BEFORE_ONSET_EV) & (above < AFTER_ONSET_EV)
+            ratios.append(robust_ratio(columns[near], spectrum[near], part, correlated))
         stored = edges[0].intensity.map
         amount, error = stored["values"], stored["std"]
         fitted = np.isfinite(amount) & stored["is_set"]
         share = (amount[fitted] > SIGNIFICANT * error[fitted]).mean() if fitted.any() else np.nan
-        result[element] = Significance(float(ratio), float(share))
+        result[element] = Significance(max(ratios, default=np.nan), float(share))
     return result
 
 
@@ -157,12 +179,15 @@ def residual(model: EELSModel) -> EELSSpectrum:
     return result
 
 
-def _mean_fit(model: EELSModel) -> tuple[LinearFit, np.ndarray]:
-    """Fit of the mean spectrum and that spectrum, in the fitted channels."""
+def _mean_low_loss(model: EELSModel) -> np.ndarray | None:
+    return None if model.low_loss is None else mean_spectrum(model.low_loss.data)
+
+
+def _mean_fit(model: EELSModel) -> LinearFit:
+    """Fit of the mean spectrum in the fitted channels."""
     channels = np.flatnonzero(model._channel_switches)
     expected = mean_spectrum(model.signal.data[..., channels])
-    low_loss = None if model.low_loss is None else mean_spectrum(model.low_loss.data)
-    return LinearFit(DesignMatrix(model)(low_loss)[channels], expected), expected
+    return LinearFit(DesignMatrix(model)(_mean_low_loss(model))[channels], expected)
 
 
 def _described(signal: BaseSignal, element: str, quantity: str, variance: BaseSignal) -> BaseSignal:

@@ -141,7 +141,7 @@ def maps_figure(rows: Mapping[str, Maps], elements: Sequence[str]) -> Figure:
     )
     grid = figure.subplots(len(rows), len(elements), squeeze=False)
     for line, (label, maps) in zip(grid, rows.items(), strict=True):
-        line[0].set_ylabel(label)
+        line[0].set_ylabel(label, rotation=0, ha="right", va="center")
         for axes, element in zip(line, elements, strict=True):
             axes.set(xticks=[], yticks=[])
             if element in maps:

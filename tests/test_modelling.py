@@ -5,7 +5,7 @@ import pytest
 from exspy.models import EELSModel
 from images import AMOUNTS, ENERGY, PARAMETERS, cross_section, make_image, with_parameters
 
-from hyperspy_eelsid.components import CoreLossEdge
+from hyperspy_eelsid.components import GOSH_PATH, CoreLossEdge
 from hyperspy_eelsid.exceptions import (
     EnergyAxisError,
     InvalidSpectraError,
@@ -154,6 +154,30 @@ def test_maps_have_the_axes_of_the_image_and_say_what_they_are():
     assert "electrons" in amount.metadata.Signal.quantity
 
 
+def test_channels_at_the_ends_that_were_not_recorded():
+    signal, truth = make_image(AMOUNTS, (2, 3), counts=1e5)
+    signal.data[..., :20] = signal.data[..., 440:] = 0
+    model = with_parameters(signal).auto_model(elements=AMOUNTS)
+    fitted = ENERGY[model._channel_switches]
+    assert fitted[0] == ENERGY[20] and fitted[-1] == ENERGY[439]
+    for element, amount in model.elemental_maps().items():
+        assert amount.data.sum() == pytest.approx(truth[element].sum(), rel=0.02), element
+    assert model.doubtful == []
+
+
+def test_background_and_fine_structure_are_chosen():
+    signal, truth = make_image(AMOUNTS, counts=1e6)
+    signal = with_parameters(signal)
+    model = signal.auto_model(
+        elements=AMOUNTS, background=[2, 3], fine_structure=50, onset_shift=False
+    )
+    backgrounds = [c.name for c in model if c.isbackground]
+    assert backgrounds == ["Background_r2", "Background_r3"]
+    fitted = ENERGY[model._channel_switches]
+    assert not ((fitted > 532) & (fitted <= 582)).any() and 583 in fitted
+    assert float(model.elemental_maps()["O"].data[0]) == pytest.approx(truth["O"], rel=0.05)
+
+
 def test_elements_come_from_the_identification(make_eels, step_networks):
     signal = with_parameters(make_eels((2, 4)))
     assert set(signal.auto_model().elements) == {"O", "Ti"}
@@ -183,6 +207,30 @@ def test_model_methods_work_on_an_image():
     model.plot()
 
 
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("shape", [(), (2, 2)])
+def test_the_model_as_a_signal(shape, lazy):
+    signal, _ = make_image(AMOUNTS, shape, counts=1e5)
+    model = with_parameters(signal.as_lazy() if lazy else signal).auto_model(elements=AMOUNTS)
+    fitted = np.asarray(model.as_signal().data)
+    expected = signal.data - np.asarray(model.residual().data)
+    kept = model._channel_switches
+    np.testing.assert_allclose(fitted[..., kept], expected[..., kept])
+
+
+def test_the_model_as_a_signal_follows_parameters_that_differ_between_pixels():
+    signal, _ = make_image(AMOUNTS, (2, 2), counts=1e5)
+    model = with_parameters(signal).auto_model(elements=AMOUNTS)
+    for edge in (model.components.Fe_L3, model.components.Fe_L2):
+        edge.onset_energy.map["values"][0, 1] += 3
+    before = model.components.Fe_L2.onset_energy.value
+    fitted = model.as_signal(out_of_range_to_nan=False).data
+    assert model.components.Fe_L2.onset_energy.value == before
+    difference = fitted - (signal.data - model.residual().data)
+    assert np.abs(difference[0, 1]).max() > 1e3
+    np.testing.assert_allclose(difference[[0, 1, 1], [0, 0, 1]], 0, atol=1e-6)
+
+
 def test_slices_and_stored_models_stay_offline(tmp_path):
     signal, truth = make_image(AMOUNTS, (2, 3))
     signal = with_parameters(signal)
@@ -196,6 +244,7 @@ def test_slices_and_stored_models_stay_offline(tmp_path):
     signal.save(tmp_path / "signal.hspy")
     loaded = hs.load(tmp_path / "signal.hspy")
     restored = loaded.models.restore("elements")
+    assert not isinstance(restored, ElementModel)  # exspy makes it
     assert isinstance(restored.components.Ti_L3, CoreLossEdge)
     np.testing.assert_allclose(
         restored.components.Ti_L3.intensity.map["values"], truth["Ti"], rtol=0.02
@@ -205,7 +254,24 @@ def test_slices_and_stored_models_stay_offline(tmp_path):
             np.testing.assert_allclose(amount.data, function(model)[element].data, rtol=1e-12)
     np.testing.assert_allclose(residual(restored).data, model.residual().data, atol=1e-9)
     assert significance(restored)["O"].pixels == model.significance()["O"].pixels
+    again = ElementModel.from_model(restored)
+    assert set(again.inav[1:2, :1].elements) == set(model.elements)
+    np.testing.assert_allclose(again.composition()["O"].data, model.composition()["O"].data)
+    restored.components.Ti_L3.onset_energy.value += 2
+    assert restored.components.Ti_L2.onset_energy.value == pytest.approx(
+        model.components.Ti_L2.onset_energy.value + 2
+    )
     np.testing.assert_array_equal(restored.red_chisq.data, model.red_chisq.data)
+
+
+def test_cross_sections_of_a_file():
+    signal, _ = make_image(AMOUNTS, (2, 2), counts=1e5)
+    signal = with_parameters(signal)
+    bundled = signal.auto_model(elements=AMOUNTS).elemental_maps()
+    model = signal.auto_model(elements=AMOUNTS, GOS=GOSH_PATH)
+    assert not isinstance(model.components.O_K, CoreLossEdge)
+    for element, amount in model.elemental_maps().items():
+        np.testing.assert_allclose(amount.data, bundled[element].data, rtol=1e-3)
 
 
 @pytest.mark.parametrize("name", ["S_K", "Cl_K", "Ru_L3"])
@@ -300,6 +366,28 @@ def test_low_loss_gives_areal_densities():
     maps = with_parameters(signal).auto_model(elements=["O"], low_loss=low_loss).elemental_maps()
     assert maps["O"].metadata.Signal.quantity == "Areal density (atoms/nm²)"
     np.testing.assert_allclose(maps["O"].data, density, rtol=0.02)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_pixels_without_spectrum_or_low_loss_are_nan(lazy, caplog):
+    signal, _ = make_image(AMOUNTS, (2, 3), counts=1e5)
+    signal.data[0, 1] = np.nan
+    low_loss = hs.signals.Signal1D(np.ones((2, 3, 1)) * (np.arange(140) == 20) * 1e8)
+    low_loss.set_signal_type("EELS")
+    low_loss.data[1, 2], low_loss.data[1, 0, 5] = 0, np.nan
+    axis = low_loss.axes_manager[-1]
+    axis.offset, axis.scale, axis.units = -20.0, 1.0, "eV"
+    if lazy:
+        signal, low_loss = signal.as_lazy(), low_loss.as_lazy()
+    model = with_parameters(signal).auto_model(elements=AMOUNTS, low_loss=low_loss)
+    assert "3 of 6 pixels cannot be fitted" in caplog.text
+    fitted = np.isfinite(model.elemental_maps()["O"].data)
+    np.testing.assert_array_equal(fitted, [[True, False, True], [False, True, False]])
+    expected = np.asarray(signal.data - model.residual().data)[0, 2]
+    assert np.isfinite(expected).all()
+    if not lazy:  # where HyperSpy 2.5 mixes up the axes of the low loss
+        shown = model.as_signal(out_of_range_to_nan=False).data[0, 2]
+        np.testing.assert_allclose(shown, expected, rtol=1e-6)
 
 
 def test_neighbouring_white_lines_do_not_take_each_others_place(superlattice):

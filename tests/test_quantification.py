@@ -56,6 +56,17 @@ def test_absent_elements_are_doubtful(caplog):
     assert certain["Cr"].total < 3 and certain["Cr"].pixels < 0.05
 
 
+def test_what_the_model_misses_does_not_confirm_an_absent_element():
+    """A hump in a well counted background looks like an edge to an error that holds noise alone."""
+    signal, _ = make_image({"O": 9.0, "Fe": 4.0}, counts=1e7)
+    signal.data *= 1 + 0.03 * np.exp(-0.5 * ((ENERGY - 640) / 25) ** 2)
+    model = with_parameters(signal).auto_model(elements=["O", "Cr", "Fe"], onset_shift=False)
+    chromium = model.elemental_maps()["Cr"]
+    error = np.sqrt(chromium.metadata.Signal.Noise_properties.variance.data)
+    assert chromium.data > 3 * error
+    assert model.doubtful == ["Cr"]
+
+
 def test_significance_grows_with_the_dose():
     ratios = []
     for counts in (100, 10000):
