@@ -20,7 +20,7 @@ from hyperspy.misc.utils import display
 from hyperspy.signals import BaseSignal, LazySignal, Signal1D
 
 from hyperspy_eelsid import decision, preprocessing
-from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS, visible_groups
+from hyperspy_eelsid.edges import ELEMENTS, visible_groups
 from hyperspy_eelsid.energy_offset import energy_offset
 from hyperspy_eelsid.exceptions import InvalidSpectraError, SignalTypeError
 from hyperspy_eelsid.explanation import relevance
@@ -129,7 +129,7 @@ class ElementIdentification:
             )
 
     def _footer(self) -> str:
-        pixels = f" in at least {self.min_fraction:.1%} of {len(self._valid_pixels)} pixels"
+        pixels = f" in at least {self.min_fraction:.1%} of {len(self._judgement.found)} pixels"
         image = self.probability.axes_manager.navigation_dimension > 0
         asked = len(self.candidates) < len(ELEMENTS)
         among = f", among {len(self.candidates)} elements" if asked else ""
@@ -141,43 +141,19 @@ class ElementIdentification:
         )
 
     @cached_property
-    def _valid(self) -> np.ndarray:
-        """Pixels that are valid spectra, bool, navigation shape."""
+    def _judgement(self) -> decision.Judgement:
         self.compute()
-        return np.isfinite(self.probability.data[..., 0])
-
-    @cached_property
-    def _valid_pixels(self) -> np.ndarray:
-        """Probabilities of the candidates in the valid pixels, shape (n_valid, 80)."""
-        valid = self._valid
-        pixels = self.probability.data[valid].reshape(-1, len(ELEMENTS))
-        return decision.with_prior(pixels, self.candidates, *self._window)
-
-    @cached_property
-    def _found(self) -> np.ndarray:
-        """Valid pixels in which each element is found, bool, shape (n_valid, 80)."""
-        return decision.decide(self._valid_pixels, self.threshold, *self._window)
+        return decision.judge(
+            self.probability.data,
+            self.threshold,
+            *self._window,
+            possible=self.candidates,
+            min_fraction=self.min_fraction,
+        )
 
     @property
     def _window(self) -> tuple[float, float]:
         return edge_range(self.energy)
-
-    @cached_property
-    def _elements(self) -> tuple[str, ...]:
-        found, pixels = self._found, self._valid_pixels
-        image = np.zeros(self.probability.data.shape, bool)
-        probability = np.zeros(image.shape)
-        image[self._valid], probability[self._valid] = found, pixels
-        counted = decision.supported(image, probability, self.threshold)
-        share = counted[self._valid].reshape(-1, len(ELEMENTS)).mean(axis=0)
-        reported = np.flatnonzero((share > 0) & (share >= self.min_fraction)).tolist()
-        order = {i: (-found[:, i].mean(), -pixels[found[:, i], i].mean()) for i in reported}
-        return tuple(
-            ELEMENTS[i]
-            for i in decision.without_double_claims(
-                sorted(order, key=order.__getitem__), found, pixels, self.threshold, *self._window
-            )
-        )
 
     @property
     def elements(self) -> list[str]:
@@ -186,7 +162,7 @@ class ElementIdentification:
         An element of an image has to be found in at least `min_fraction` of the pixels, not counting lone pixels
         with weak evidence, nor pixels that an element found in more of them explains as well.
         """
-        return list(self._elements)
+        return [ELEMENTS[i] for i in self._judgement.elements]
 
     @property
     def fraction(self) -> dict[str, float]:
@@ -195,12 +171,12 @@ class ElementIdentification:
         An element is found in a pixel when its probability is above the threshold; of several elements that claim
         the same edge only the strongest is, see :mod:`hyperspy_eelsid.decision`.
         """
-        return dict(zip(ELEMENTS, self._found.mean(axis=0).tolist(), strict=True))
+        return dict(zip(ELEMENTS, self._judgement.found.mean(axis=0).tolist(), strict=True))
 
     @property
     def pixels(self) -> dict[str, int]:
         """Number of pixels in which each of the 80 elements is found."""
-        return dict(zip(ELEMENTS, self._found.sum(axis=0).tolist(), strict=True))
+        return dict(zip(ELEMENTS, self._judgement.found.sum(axis=0).tolist(), strict=True))
 
     @property
     def strength(self) -> dict[str, float]:
@@ -209,12 +185,11 @@ class ElementIdentification:
         That of a reported element is the mean over the pixels in which it is found, that of any other the mean
         over all valid pixels.
         """
-        strength = dict(zip(ELEMENTS, self._valid_pixels.mean(axis=0).tolist(), strict=True))
-        for element in self._elements:
-            index = ELEMENT_INDEX[element]
-            where = self._found[:, index]
-            strength[element] = float(self._valid_pixels[where, index].mean())
-        return strength
+        probability, found, elements = self._judgement
+        strength = probability.mean(axis=0).tolist()
+        for i in elements:
+            strength[i] = float(probability[found[:, i], i].mean())
+        return dict(zip(ELEMENTS, strength, strict=True))
 
     @cached_property
     def energy_offset(self) -> float | None:
@@ -223,7 +198,7 @@ class ElementIdentification:
         Positive when edges are seen above their tabulated onsets; see
         :func:`hyperspy_eelsid.energy_offset.energy_offset`.
         """
-        elements = self._elements
+        elements = self.elements  # first, for it computes the spectrum of a lazy signal
         return energy_offset(self.spectrum.data, self.energy, elements)
 
     @property
@@ -234,12 +209,12 @@ class ElementIdentification:
     @property
     def rivals(self) -> dict[str, list[str]]:
         """Elements that could be there instead of each one found, because their edges lie at the same place."""
+        probability, found, elements = self._judgement
+        reported = self.elements
         result = {}
-        for element in self._elements:
-            index = ELEMENT_INDEX[element]
-            probability = self._valid_pixels[self._found[:, index]].mean(axis=0)
-            rivals = decision.rivals_of(index, probability, *self._window)
-            result[element] = [rival for rival in rivals if rival not in self._elements]
+        for i in elements:
+            rivals = decision.rivals_of(i, probability[found[:, i]].mean(axis=0), *self._window)
+            result[ELEMENTS[i]] = [rival for rival in rivals if rival not in reported]
         return result
 
     def with_threshold(
