@@ -162,7 +162,12 @@ class Ensemble:
 
 def models() -> dict[str, Path]:
     """Names of the ensembles that are installed, and their folders."""
-    return {json.loads((WEIGHTS / "card.json").read_text(encoding="utf-8"))["name"]: WEIGHTS}
+    return {_name(WEIGHTS): WEIGHTS}
+
+
+@cache
+def _name(folder: Path) -> str:
+    return json.loads((folder / "card.json").read_text(encoding="utf-8"))["name"]
 
 
 def load(model: str | Path | None = None, device: str = "auto") -> Ensemble:

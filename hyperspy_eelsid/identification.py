@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -82,13 +82,8 @@ class ElementIdentification:
         signals = (self.probability, self.spectrum, self.intensity)
         if not self.probability._lazy:
             return
-        show = (
-            preferences.General.show_progressbar if show_progressbar is None else show_progressbar
-        )
-        show &= self.probability.data.npartitions > 1
-        with ProgressBar() if show else nullcontext():
-            results = dask.compute(*(signal.data for signal in signals))
-        _check_valid(results[0], self.energy, self.masked)
+        arrays = [signal.data for signal in signals]
+        results = _computed(arrays, self.energy, self.masked, show_progressbar)
         for signal, data in zip(signals, results, strict=True):
             signal.data = data
             signal._lazy = False
@@ -395,6 +390,21 @@ def _check_share(name: str, value: float) -> None:
         raise ValueError(f"{name} must be between 0 and 1, not {value!r}.")
 
 
+def _computed(
+    arrays: Sequence[np.ndarray | da.Array],
+    energy: np.ndarray,
+    masked: int,
+    show_progressbar: bool | None,
+) -> Sequence[np.ndarray]:
+    """Arrays in memory, of which the first are probabilities, when there is a valid spectrum."""
+    show = preferences.General.show_progressbar if show_progressbar is None else show_progressbar
+    show &= getattr(arrays[0], "npartitions", 1) > 1
+    with ProgressBar() if show else nullcontext():
+        results = dask.compute(*arrays)
+    _check_valid(results[0], energy, masked)
+    return results
+
+
 def _check_valid(probability: np.ndarray, energy: np.ndarray, masked: int) -> None:
     invalid = np.isnan(probability[..., 0])
     if invalid.all():
@@ -440,8 +450,14 @@ def identify_elements(
     candidates = decision.candidates(elements, exclude)
     energy = preprocessing.energy_axis(signal)
     networks = Networks(model, device, batch_size)
-    masked = _pixel_mask(navigation_mask, signal)
-    probability, spectrum, intensity = predict_signal(signal, energy, networks, masked)
+    mask = _pixel_mask(navigation_mask, signal)
+    masked = 0 if mask is None else int(np.count_nonzero(mask))
+    arrays: Sequence[np.ndarray | da.Array] = predict_signal(signal, energy, networks, mask)
+    if not signal._lazy:
+        # data in memory are not sent to the workers of a cluster
+        with dask.config.set(scheduler="threads"):
+            arrays = _computed(arrays, energy, masked, show_progressbar)
+    probability, spectrum, intensity = arrays
     ensemble = networks.load()
     found = ElementIdentification(
         probability=_probability_signal(probability, signal),
@@ -452,12 +468,8 @@ def identify_elements(
         min_fraction=min_fraction,
         model=ensemble.name if model is None else str(model),
         candidates=candidates,
-        masked=0 if masked is None else int(np.count_nonzero(masked)),
+        masked=masked,
     )
-    if not signal._lazy:
-        # data in memory are not sent to the workers of a cluster
-        with dask.config.set(scheduler="threads"):
-            found.compute(show_progressbar)
     if add_elements:
         signal.add_elements(tuple(found.elements))
     return found
@@ -483,26 +495,28 @@ def _navigation_axes(signal: EELSSpectrum) -> list[dict[str, Any]]:
     return [axis.get_axis_dictionary() for axis in signal.axes_manager.navigation_axes[::-1]]
 
 
-def _probability_signal(data: da.Array, signal: EELSSpectrum) -> ElementProbability:
+def _probability_signal(data: np.ndarray | da.Array, signal: EELSSpectrum) -> ElementProbability:
     element_axis = {"name": "Element", "size": len(ELEMENTS), "navigate": False}
-    axes = [*_navigation_axes(signal), element_axis]
-    probability = LazyElementProbability(data, axes=axes)
+    kind = LazyElementProbability if signal._lazy else ElementProbability
+    probability = kind(data, axes=[*_navigation_axes(signal), element_axis])
     probability.metadata.General.title = signal.metadata.General.title
     probability.metadata.set_item("EELSID.elements", list(ELEMENTS))
     return probability
 
 
-def _image_signal(data: da.Array, signal: EELSSpectrum) -> BaseSignal:
-    """A lazy image with the navigation axes of a signal; one number for a single spectrum."""
+def _image_signal(data: np.ndarray | da.Array, signal: EELSSpectrum) -> BaseSignal:
+    """An image with the navigation axes of a signal; one number for a single spectrum."""
+    kind = LazySignal if signal._lazy else BaseSignal
     axes = _navigation_axes(signal)
-    return LazySignal(data, axes=axes).T if axes else LazySignal(data[np.newaxis])
+    return kind(data, axes=axes).T if axes else kind(data[np.newaxis])
 
 
-def _spectrum_signal(counts: da.Array, signal: EELSSpectrum) -> EELSSpectrum:
-    """A lazy spectrum with the energy axis and the metadata of a signal."""
-    dimension = signal.axes_manager.navigation_dimension
-    first = signal.inav[(0,) * dimension] if dimension else signal
-    spectrum = first._deepcopy_with_new_data(counts)
-    spectrum._lazy = True
-    spectrum._assign_subclass()
-    return spectrum
+def _spectrum_signal(counts: np.ndarray | da.Array, signal: EELSSpectrum) -> EELSSpectrum:
+    """A spectrum with the energy axis of a signal, and what its metadata say of sample and microscope."""
+    metadata = {
+        name: node.as_dictionary()
+        for name in ("General", "Sample", "Acquisition_instrument")
+        if (node := signal.metadata.get_item(name)) is not None
+    }
+    axis = signal.axes_manager.signal_axes[0].get_axis_dictionary()
+    return type(signal)(counts, axes=[axis], metadata=metadata)

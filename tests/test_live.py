@@ -34,7 +34,9 @@ def test_live_and_signals_decide_alike(make_eels, monkeypatch, options):
     probabilities[0, [lanthanum, nickel]] = 0.95, 0.6
     answers = []
     for row in probabilities:
-        monkeypatch.setattr(Ensemble, "predict", lambda self, inputs, size=None, p=row: p[None].copy())
+        monkeypatch.setattr(
+            Ensemble, "predict", lambda self, inputs, size=None, p=row: p[None].copy()
+        )
         found = signal.identify_elements(**options)
         answers.append(live.push(signal.data))
         assert answers[-1] == {e: found.strength[e] for e in found.elements}

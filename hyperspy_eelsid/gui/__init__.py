@@ -79,6 +79,7 @@ class IdentificationTool(t.HasTraits):
         except EelsidError as error:
             self.message = str(error)
             return
+        self.progress = 1.0  # also for few spectra, which no dask tasks identify
         self._judge(found)
 
     @t.observe("threshold, min_fraction, elements, exclude")
