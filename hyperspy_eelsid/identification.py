@@ -351,8 +351,12 @@ class ElementIdentification:
             masked=node.masked,
         )
 
-    def plot(self) -> Figure:
+    def plot(self, fig: Figure | None = None) -> Figure:
         """Summed spectrum with the edges that were found, and a periodic table of probabilities.
+
+        Parameters
+        ----------
+        fig : Figure to draw in, a new one by default.
 
         Returns
         -------
@@ -361,7 +365,7 @@ class ElementIdentification:
         from hyperspy_eelsid.plotting import plot_identification
 
         self.compute()
-        return plot_identification(self)
+        return plot_identification(self, fig)
 
     def plot_maps(self, **kwargs: Any) -> list[Axes] | Axes:
         """Summed intensity, and beside it the probability map of every element that was found.

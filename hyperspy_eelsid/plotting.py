@@ -35,9 +35,11 @@ def periodic_place(atomic_number: int) -> tuple[int, int]:
     return row, place if place < block or (place == 2 and block == 2) else 18 - from_end
 
 
-def plot_identification(found: ElementIdentification) -> Figure:
+def plot_identification(found: ElementIdentification, figure: Figure | None = None) -> Figure:
     """Draw the spectrum with the edges of the elements found, above a periodic table."""
-    figure = plt.figure(figsize=(9, 8), layout="constrained")
+    if figure is None:
+        figure = plt.figure(figsize=(9, 8))
+    figure.set_layout_engine("constrained")
     top, bottom = figure.subplots(2, 1, height_ratios=(1, 1.1))
     _draw_spectrum(top, found)
     _draw_periodic_table(bottom, found)
