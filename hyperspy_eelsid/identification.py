@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from hyperspy.signals import BaseSignal, LazySignal, Signal1D
 from hyperspy_eelsid import decision, preprocessing
 from hyperspy_eelsid.edges import ELEMENTS, visible_groups
 from hyperspy_eelsid.energy_offset import energy_offset
-from hyperspy_eelsid.exceptions import InvalidSpectraError, SignalTypeError
+from hyperspy_eelsid.exceptions import InvalidSpectraError, SignalTypeError, UnknownElementError
 from hyperspy_eelsid.explanation import relevance
 from hyperspy_eelsid.prediction import Networks, edge_range, predict_signal
 from hyperspy_eelsid.signals import ElementProbability, LazyElementProbability
@@ -287,9 +288,15 @@ class ElementIdentification:
         Raises
         ------
         UnknownElementError
-            If `element` is not the symbol of one of the 80 elements.
+            If `element` is not the symbol of one of the 80 elements, or has no edge in the window.
         """
         (symbol,) = decision.candidates([element])
+        if not visible_groups(symbol, *self._window):
+            start, end = self._window
+            raise UnknownElementError(
+                f"{symbol} has no edge between {start:g} and {end:g} eV, so that nothing in the spectrum "
+                "can speak for it."
+            )
         self.compute()
         energy, values = relevance(self.spectrum.data, self.energy, symbol, self.model)
         axis = {"name": "Energy loss", "units": "eV", "offset": energy[0], "size": len(energy)}
@@ -390,7 +397,7 @@ class ElementIdentification:
 
 
 def _check_share(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
+    if not (isinstance(value, Real) and 0 <= value <= 1):
         raise ValueError(f"{name} must be between 0 and 1, not {value!r}.")
 
 
@@ -444,14 +451,18 @@ def identify_elements(
     _check_share("min_fraction", min_fraction)
     if threshold is not None:
         _check_share("threshold", threshold)
-    if batch_size is not None and batch_size < 1:
-        raise ValueError(f"batch_size must be a positive number, not {batch_size!r}.")
-    if signal.metadata.get_item("Signal.signal_type") != "EELS":
+    if batch_size is not None and not (isinstance(batch_size, Integral) and batch_size > 0):
+        raise ValueError(f"batch_size must be a positive whole number, not {batch_size!r}.")
+    axes = signal.axes_manager.signal_axes
+    if signal.metadata.get_item("Signal.signal_type") != "EELS" or len(axes) != 1:
         raise SignalTypeError(
             f"Elements are identified in EELS signals, not in {signal!r}. If it is one, say so with "
             "s.set_signal_type('EELS')."
         )
     candidates = decision.candidates(elements, exclude)
+    declared_on = signal
+    if axes[0].index_in_array != signal.data.ndim - 1:
+        signal = signal.as_signal1D(axes[0])  # with the energies along the last axis
     energy = preprocessing.energy_axis(signal)
     networks = Networks(model, device, batch_size)
     mask = _pixel_mask(navigation_mask, signal)
@@ -475,7 +486,7 @@ def identify_elements(
         masked=masked,
     )
     if add_elements:
-        signal.add_elements(tuple(found.elements))
+        declared_on.add_elements(tuple(found.elements))
     return found
 
 

@@ -56,15 +56,14 @@ def _draw_spectrum(axes: Axes, found: ElementIdentification) -> None:
     last = -np.inf
     level = 0
     edges = [
-        (onset, f"{element}-{group}", ELEMENT_INDEX[element])
-        for element, groups in found.edges.items()
+        (onset, f"{element}-{group}", f"C{number % 10}")
+        for number, (element, groups) in enumerate(found.edges.items())
         for group, onset in groups.items()
     ]
-    for onset, label, index in sorted(edges):
+    for onset, label, colour in sorted(edges):
         # labels that would overlap climb in steps
         level = level + 1 if onset - last < 0.06 * (end - start) else 0
         last = onset
-        colour = plt.get_cmap("tab20")(index % 20)
         axes.axvline(onset, color=colour, ls="--", lw=1)
         axes.annotate(
             label,
