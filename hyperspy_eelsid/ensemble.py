@@ -59,6 +59,11 @@ def _session(path: Path, device: str) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(path, options, providers=[_CPU])
 
 
+def _run(session: onnxruntime.InferenceSession, inputs: np.ndarray) -> np.ndarray:
+    (output,) = session.run(None, {session.get_inputs()[0].name: inputs})
+    return output
+
+
 class Ensemble:
     """Networks whose mean, calibrated as the card says, is the probability of each element.
 
@@ -99,7 +104,15 @@ class Ensemble:
             members = [member for member in members if member["file"] == path.name]
             if not members:
                 raise WeightsError(f"{card} does not describe {path.name}.")
-        self._sessions = [_session(self._checked(folder, member), device) for member in members]
+        # what the networks see of a spectrum is computed once for all that share it
+        self._features: dict[str, onnxruntime.InferenceSession] = {}
+        self._members: list[tuple[str | None, onnxruntime.InferenceSession]] = []
+        for member in members:
+            seen = member.get("features")
+            if seen and seen["file"] not in self._features:
+                self._features[seen["file"]] = _session(self._checked(folder, seen), device)
+            session = _session(self._checked(folder, member), device)
+            self._members.append((seen and seen["file"], session))
 
     @staticmethod
     def _checked(folder: Path, member: dict[str, Any]) -> Path:
@@ -128,7 +141,7 @@ class Ensemble:
     @property
     def provider(self) -> str:
         """Execution provider that runs the networks, e.g. ``"CPUExecutionProvider"``."""
-        return self._sessions[0].get_providers()[0]
+        return self._members[0][1].get_providers()[0]
 
     def predict(self, spectra: np.ndarray, batch_size: int | None = None) -> np.ndarray:
         """Probability of each element.
@@ -146,10 +159,11 @@ class Ensemble:
         size = batch_size or BATCH_SIZE
         for first in range(0, len(spectra), size):
             batch = np.ascontiguousarray(spectra[first : first + size], np.float32)
-            for session in self._sessions:
-                (output,) = session.run(None, {session.get_inputs()[0].name: batch})
-                result[first : first + size] += output
-        return self.calibrated(result / len(self._sessions))
+            seen = {None: batch}
+            seen |= {file: _run(session, batch) for file, session in self._features.items()}
+            for file, session in self._members:
+                result[first : first + size] += _run(session, seen[file])
+        return self.calibrated(result / len(self._members))
 
     def calibrated(self, probability: np.ndarray) -> np.ndarray:
         """Platt's calibration of the mean, so that elements with the probability p are there in a share p of cases."""

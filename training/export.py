@@ -10,64 +10,117 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import onnx
+import onnxruntime
 
 from hyperspy_eelsid.edges import ELEMENTS, ENERGY_MAX_EV, ENERGY_MIN_EV
-from hyperspy_eelsid.preprocessing import N_CHANNELS
+from training.networks.features import FEATURES
 
 _logger = logging.getLogger(__name__)
 
 PARITY = 1e-5
+PRECISIONS = ("fp32", "fp16", "int8")
 OPSET = 17
 
 
-def export_member(model: keras.Model, path: Path, check: np.ndarray) -> dict[str, object]:
+def export_member(
+    model: keras.Model, path: Path, check: np.ndarray, precision: str = "fp32"
+) -> dict[str, object]:
     """Write one network to an ONNX file and compare the two on some spectra.
+
+    What a network computes of the spectra before its first weight is written to ``features.onnx`` beside it, so that
+    an ensemble computes it once.
 
     Parameters
     ----------
     model : Trained network.
     path : File to write.
     check : Spectra for the comparison, shape (n, 3072).
+    precision : ``"fp32"``; ``"fp16"``: weights and activations in half precision; ``"int8"``: weights of dense layers
+        and of attention as 8-bit integers. The features are always in single precision.
 
     Returns
     -------
-    What the card says of this member: name, architecture, file, sha256, parameters and parity.
+    What the card says of this member: name, architecture, file, sha256, what it sees, parameters, precision, parity.
 
     Raises
     ------
+    ValueError
+        If there is no such precision.
     RuntimeError
-        If the probabilities of the ONNX file differ from the network's by more than 1e-5.
+        If the probabilities of the ONNX file in single precision differ from the network's by more than 1e-5.
     """
-    import onnxruntime
-    import tensorflow as tf
-    import tf2onnx
-
-    signature = [tf.TensorSpec((None, N_CHANNELS), tf.float32, name="spectra")]
-
-    @tf.function(input_signature=signature)
-    def probability(spectra):
-        return model(spectra, training=False)
-
+    if precision not in PRECISIONS:
+        raise ValueError(f"Unknown precision {precision!r}, options are {', '.join(PRECISIONS)}.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    tf2onnx.convert.from_function(
-        probability, input_signature=signature, opset=OPSET, output_path=str(path)
-    )
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (exported,) = session.run(None, {session.get_inputs()[0].name: check.astype(np.float32)})
+    member: dict[str, object] = {"name": path.stem, "architecture": model.name}
+    seen = check
+    names = [layer.name for layer in model.layers]
+    if FEATURES in names:
+        features = keras.Model(model.input, model.get_layer(FEATURES).output)
+        behind = keras.Model(model.get_layer(FEATURES).output, model.output)
+        file = path.with_name(f"{FEATURES}.onnx")
+        if not file.exists():  # another member's are the same
+            _convert(features, file)
+        seen = _run(file, check)
+        member["features"] = _described(file)
+    else:
+        behind = model
+    _convert(behind, path)
+    _reduce(path, precision)
     expected = keras.ops.convert_to_numpy(model(check, training=False))
-    difference = float(np.abs(exported - expected).max())
-    if difference > PARITY:
+    difference = float(np.abs(_run(path, seen) - expected).max())
+    if precision == "fp32" and difference > PARITY:
         raise RuntimeError(
             f"{path.name} differs from the Keras network by {difference:.1e}, more than {PARITY:.0e}."
         )
     return {
-        "name": path.stem,
-        "architecture": model.name,
-        "file": path.name,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        **member,
+        **_described(path),
         "parameters": model.count_params(),
+        "precision": precision,
         "largest_difference_from_keras": difference,
     }
+
+
+def _convert(model: keras.Model, path: Path) -> None:
+    """Write a network to an ONNX file."""
+    import tensorflow as tf
+    import tf2onnx
+
+    signature = [tf.TensorSpec(model.input.shape, tf.float32, name="seen")]
+
+    @tf.function(input_signature=signature)
+    def call(seen):
+        return model(seen, training=False)
+
+    tf2onnx.convert.from_function(
+        call, input_signature=signature, opset=OPSET, output_path=str(path)
+    )
+
+
+def _reduce(path: Path, precision: str) -> None:
+    """Write the ONNX file anew in a lower precision."""
+    if precision == "fp16":
+        from onnxruntime.transformers.float16 import convert_float_to_float16
+
+        onnx.save(convert_float_to_float16(onnx.load(path), keep_io_types=True), path)
+    elif precision == "int8":
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+
+        quantize_dynamic(
+            path, path, weight_type=QuantType.QInt8, op_types_to_quantize=["MatMul", "Gemm"]
+        )
+
+
+def _run(path: Path, seen: np.ndarray) -> np.ndarray:
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (result,) = session.run(None, {session.get_inputs()[0].name: seen.astype(np.float32)})
+    return result
+
+
+def _described(path: Path) -> dict[str, str]:
+    return {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
 def write_card(

@@ -12,6 +12,7 @@ from hyperspy_eelsid.identification import identify_elements
 from training import evaluate, metrics
 from training.dataset import make_simulator
 from training.export import export_member, save_card, write_card
+from training.networks.features import FEATURES
 from training.trained import load_run
 
 _logger = logging.getLogger(__name__)
@@ -21,18 +22,21 @@ CHECKED_SPECTRA = 64
 FEW_COUNTS = 200_000
 
 
-def release(runs: list[Path], out: Path, name: str, spectra: int, seed: int) -> None:
+def release(
+    runs: list[Path], out: Path, name: str, spectra: int, seed: int, precision: str = "fp32"
+) -> None:
     """Export `runs` as one ensemble into the folder `out`.
 
     The threshold is the one with the most exactly right simulated validation spectra; the scores of the card are
     those of test spectra, whose seeds no network was trained or validated on.
     """
     check = make_simulator("robust").block((seed, 99), CHECKED_SPECTRA).spectra
+    (out / f"{FEATURES}.onnx").unlink(missing_ok=True)
     members = []
     trained = [load_run(run) for run in runs]
     for network in trained:
-        path = out / f"{network.model.name}.{network.size}.onnx"
-        members.append(export_member(network.model, path, check))
+        path = out / f"{network.name}.onnx"
+        members.append(export_member(network.model, path, check, precision))
         _logger.info("%s", members[-1])
     history = [
         {"run": network.name, "spectra_seen": network.spectra_seen, "loss": network.loss}

@@ -7,6 +7,7 @@ from keras import layers, ops
 
 from hyperspy_eelsid.preprocessing import N_CHANNELS
 
+FEATURES = "features"  # name of the layer
 FLOOR = 1e-4
 SMALLEST = 1e-12  # runtimes differ in whether a number like 1e-40 is zero
 BACKGROUND_CHANNELS = 81
@@ -73,5 +74,5 @@ def spectra_input(views: bool) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """
     spectra = keras.Input((N_CHANNELS,), name="spectra")
     if views:
-        return spectra, SpectralFeatures(name="features")(spectra)
+        return spectra, SpectralFeatures(name=FEATURES)(spectra)
     return spectra, layers.Reshape((N_CHANNELS, 1), name="channels")(spectra)
