@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -48,6 +49,12 @@ for _i, _element in enumerate(ELEMENTS):
             for edge in element_edges(_element)
             if edge.major and edge.group == _group
         )
+
+
+def check_share(name: str, value: float) -> None:
+    """Raise ValueError if an argument is not a number between 0 and 1."""
+    if not (isinstance(value, Real) and 0 <= value <= 1):
+        raise ValueError(f"{name} must be between 0 and 1, not {value!r}.")
 
 
 def visible(start: float, end: float) -> np.ndarray:

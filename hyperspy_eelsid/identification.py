@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
-from numbers import Integral, Real
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -224,8 +224,8 @@ class ElementIdentification:
             If a value is not between 0 and 1.
         """
         fraction = self.min_fraction if min_fraction is None else min_fraction
-        _check_share("threshold", threshold)
-        _check_share("min_fraction", fraction)
+        decision.check_share("threshold", threshold)
+        decision.check_share("min_fraction", fraction)
         return replace(self, threshold=threshold, min_fraction=fraction)
 
     def with_candidates(
@@ -396,11 +396,6 @@ class ElementIdentification:
         return plot_maps(self, **kwargs)
 
 
-def _check_share(name: str, value: float) -> None:
-    if not (isinstance(value, Real) and 0 <= value <= 1):
-        raise ValueError(f"{name} must be between 0 and 1, not {value!r}.")
-
-
 def _computed(
     arrays: Sequence[np.ndarray | da.Array],
     energy: np.ndarray,
@@ -448,9 +443,9 @@ def identify_elements(
     Pixels whose counts are not finite, or nowhere positive, are left out: their probability is NaN
     and they do not count in any fraction.
     """
-    _check_share("min_fraction", min_fraction)
+    decision.check_share("min_fraction", min_fraction)
     if threshold is not None:
-        _check_share("threshold", threshold)
+        decision.check_share("threshold", threshold)
     if batch_size is not None and not (isinstance(batch_size, Integral) and batch_size > 0):
         raise ValueError(f"batch_size must be a positive whole number, not {batch_size!r}.")
     axes = signal.axes_manager.signal_axes

@@ -28,6 +28,8 @@ class LiveIdentification:
     ------
     hyperspy_eelsid.exceptions.EnergyAxisError
         If the axis holds nothing to identify.
+    ValueError
+        If the threshold is not between 0 and 1.
 
     Examples
     --------
@@ -53,6 +55,7 @@ class LiveIdentification:
         self.accumulate = accumulate
         self._networks = Networks(model, device)
         self.threshold = self._networks.load().threshold if threshold is None else threshold
+        decision.check_share("threshold", self.threshold)
         self._candidates = decision.candidates(elements, exclude)
         self.reset()
 

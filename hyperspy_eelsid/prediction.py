@@ -101,11 +101,12 @@ def predict_signal(
     All are in memory when the signal is, and is no larger than a block.
     """
     networks.load()  # here and not first in several threads at once
-    data = signal.data
+    data: np.ndarray | da.Array = signal.data
     left_out = [] if masked is None else [masked[..., np.newaxis]]
+    probability: np.ndarray | da.Array
     if not signal._lazy and data.size <= PIXELS_PER_BLOCK * data.shape[-1]:
         # a graph would take as long as the networks do for a single spectrum
-        probability = predict_spectra(data, *left_out, energy=energy, networks=networks)
+        probability = predict_spectra(signal.data, *left_out, energy=energy, networks=networks)
     else:
         data, probability = _predict_blocks(data, left_out, energy, networks)
     pixels = tuple(range(data.ndim - 1))
@@ -122,21 +123,20 @@ def _predict_blocks(
     networks: Networks,
 ) -> tuple[da.Array, da.Array]:
     """The data in blocks, and the probabilities of each."""
-    if not isinstance(data, da.Array):
-        data = da.from_array(data, chunks=-1, name=False)
+    whole = data if isinstance(data, da.Array) else da.from_array(data, chunks=-1, name=False)
     pixels = tuple(range(data.ndim - 1))
-    data = data.rechunk(
+    blocks = whole.rechunk(
         {**dict.fromkeys(pixels, "auto"), data.ndim - 1: -1},
         block_size_limit=PIXELS_PER_BLOCK * data.shape[-1] * data.dtype.itemsize,
     )
     probability = da.map_blocks(
         predict_spectra,
-        data,
-        *(da.from_array(masked, chunks=(*data.chunks[:-1], 1)) for masked in left_out),
+        blocks,
+        *(da.from_array(masked, chunks=(*blocks.chunks[:-1], 1)) for masked in left_out),
         energy=energy,
         networks=networks,
         dtype=np.float32,
-        chunks=(*data.chunks[:-1], (len(ELEMENTS),)),
+        chunks=(*blocks.chunks[:-1], (len(ELEMENTS),)),
         meta=np.empty((0,) * data.ndim, np.float32),
     )
-    return data, probability
+    return blocks, probability

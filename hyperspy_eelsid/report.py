@@ -122,7 +122,9 @@ def _result_maps(result: Result) -> Figure | None:
     columns = [*found.elements, *(e for e in result.truth if e not in found.elements)]
     dimension = found.probability.axes_manager.navigation_dimension
     if dimension == 1 and found.elements:
-        return found.plot_maps(fig=Figure(figsize=(9, 4), layout="constrained")).figure
+        figure = Figure(figsize=(9, 4), layout="constrained")
+        found.plot_maps(fig=figure)
+        return figure
     if dimension != 2 or not columns:
         return None
     rows = {

@@ -64,3 +64,5 @@ def test_frames_that_cannot_be_used():
             live.push(np.full(300, value))
     with pytest.raises(EnergyAxisError):
         LiveIdentification(np.arange(0.0, 60.0))
+    with pytest.raises(ValueError, match="threshold must be between 0 and 1"):
+        LiveIdentification(ENERGY, threshold=50)
