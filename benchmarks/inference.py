@@ -64,6 +64,8 @@ def main() -> None:
     single = seconds(lambda: spectrum.identify_elements().elements, REPEATS)
     live = LiveIdentification(energy_axis(spectrum))
     frame = seconds(lambda: live.push(spectrum.data), REPEATS)
+    one = to_network_input(spectrum.data[np.newaxis], live.energy)
+    alone = seconds(lambda: networks.predict(one), REPEATS)
     inputs = to_network_input(image.data[0, :PUBLISHED_SPECTRA], energy_axis(image))
     ours = len(inputs) / seconds(lambda: networks.predict(inputs), 5)
     with tempfile.TemporaryDirectory() as folder:
@@ -74,6 +76,7 @@ def main() -> None:
     print(f"image, all cores           {end_to_end:10.0f} spectra/s, {memory:.2f} GB at most")
     print(f"single spectrum            {1e3 * single:10.1f} ms")
     print(f"live frame                 {1e3 * frame:10.1f} ms")
+    print(f"networks alone             {1e3 * alone:10.1f} ms, for one spectrum")
     print(f"networks alone, one core   {ours:10.0f} spectra/s")
     print(f"published size ({size:.0f} M)     {theirs:10.2f} spectra/s")
     print(f"ratio                      {ours / theirs:10.0f}")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import logging
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from hyperspy_eelsid.identification import ElementIdentification
 
-
+INTERRUPTED = 130  # as shells report it
 FIT_PARAMETERS = {"beam-energy": "keV", "convergence-angle": "mrad", "collection-angle": "mrad"}
 
 
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns
     -------
-    Exit code: 0, or 1 when a file could not be used.
+    Exit code: 0, 1 when a file could not be used, or 130 when the user stopped the run.
     """
     arguments = _parser().parse_args(argv)
 
@@ -45,7 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     matplotlib.use("agg")  # pictures are written, never shown
     # exspy 0.3 still takes lazy classes from where HyperSpy 2.5 no longer wants them; no user can help it
     warnings.filterwarnings("ignore", message="Importing `Lazy")
-    return arguments.command(arguments)
+    try:
+        return arguments.command(arguments)
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -103,39 +107,59 @@ def _share(text: str) -> float:
 
 
 def _identify(arguments: argparse.Namespace) -> int:
+    import hyperspy.api as hs
+
     from hyperspy_eelsid.exceptions import EelsidError
     from hyperspy_eelsid.report import Result, as_json, write_folder, write_page
 
-    failed, results = False, []
+    if arguments.json or not sys.stdout.isatty():
+        hs.preferences.General.show_progressbar = False  # bars would stand among the results
+    failed = False
+    results: dict[str, Result] = {}
     wants_fit = arguments.out is not None or arguments.report is not None
     names = [name.replace("-", "_") for name in FIT_PARAMETERS]
     parameters = {name: getattr(arguments, name) for name in names}
     for path in arguments.files:
+        usable = False
         try:
-            for number, signal in enumerate(load_eels(path)):
+            signals = load_eels(path)
+        except UnusableFileError as error:
+            signals = []
+            print(f"eelsid: {path}: {error}", file=sys.stderr)
+        for signal in signals:
+            try:
                 found = signal.identify_elements(
                     threshold=arguments.threshold,
                     min_fraction=arguments.min_fraction,
                     elements=arguments.elements,
                     exclude=arguments.exclude,
                     model=arguments.model,
-                    show_progressbar=False if arguments.json else None,
                 )
-                name = f"{path.stem}_{number}" if number else path.stem
-                result = Result(name, found, _fit(signal, found, parameters) if wants_fit else {})
-                results.append(result)
-                if not arguments.json:
-                    print(f"{path}: {signal}\n{found}\n")
-                if arguments.out is not None:
-                    write_folder(arguments.out / name, result)
-        except (UnusableFileError, EelsidError) as error:
-            print(f"eelsid: {path}: {error}", file=sys.stderr)
-            failed = True
+            except EelsidError as error:
+                print(f"eelsid: {path}: {error}", file=sys.stderr)
+                continue
+            usable = True
+            name = _free_name(path.stem, results)
+            results[name] = Result(
+                name, found, _fit(signal, found, parameters) if wants_fit else {}
+            )
+            if not arguments.json:
+                print(f"{path}: {signal}\n{found}\n")
+            if arguments.out is not None:
+                write_folder(arguments.out / name, results[name])
+        # beside the core loss of a dual acquisition stands a low loss, in which nothing can be identified
+        failed |= not usable
     if arguments.json:
-        print(json.dumps([as_json(result) for result in results], indent=1))
+        print(json.dumps([as_json(result) for result in results.values()], indent=1))
     if arguments.report is not None and results:
-        write_page(arguments.report, results)
+        write_page(arguments.report, results.values())
     return int(failed)
+
+
+def _free_name(stem: str, taken: Container[str]) -> str:
+    """The stem of a file, with a number if another result has that name."""
+    names = itertools.chain([stem], (f"{stem}_{number}" for number in itertools.count(1)))
+    return next(name for name in names if name not in taken)
 
 
 def _demo(arguments: argparse.Namespace) -> int:

@@ -12,12 +12,16 @@ well calibrated. Two rules follow from where the edges of the elements lie.
 
 In an image pixels also speak for each other: a pixel with weak evidence counts only if neighbours share it, so that
 single noisy pixels do not add up to an element.
+
+:func:`judge` applies all of this to a spectrum or to an image; everything that reports elements goes through it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from numbers import Real
+from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import convolve
@@ -45,6 +49,12 @@ for _i, _element in enumerate(ELEMENTS):
             for edge in element_edges(_element)
             if edge.major and edge.group == _group
         )
+
+
+def check_share(name: str, value: float) -> None:
+    """Raise ValueError if an argument is not a number between 0 and 1."""
+    if not (isinstance(value, Real) and 0 <= value <= 1):
+        raise ValueError(f"{name} must be between 0 and 1, not {value!r}.")
 
 
 def visible(start: float, end: float) -> np.ndarray:
@@ -144,6 +154,55 @@ def _symbols(elements: Iterable[str]) -> list[str]:
             f"Unknown elements {', '.join(map(repr, unknown))}, options are {', '.join(ELEMENTS)}."
         )
     return symbols
+
+
+class Judgement(NamedTuple):
+    """What the probabilities of a spectrum or of an image say.
+
+    Attributes
+    ----------
+    probability : Of the elements that can be there in the valid pixels, shape (n_valid, 80).
+    found : Valid pixels in which each element is found, bool, shape (n_valid, 80).
+    elements : Indices of the elements that are reported, those found in most pixels first, then the most probable.
+    """
+
+    probability: np.ndarray
+    found: np.ndarray
+    elements: list[int]
+
+
+def judge(
+    probability: np.ndarray,
+    threshold: float,
+    start: float,
+    end: float,
+    possible: Iterable[str] = ELEMENTS,
+    min_fraction: float = 0.0,
+) -> Judgement:
+    """Elements of one spectrum, or of an image as a whole.
+
+    Parameters
+    ----------
+    probability : Shape (80,), or that of the scan and 80; NaN in pixels that are left out.
+    threshold : Probability from which an element is found.
+    start, end : Window in which edges can be seen [eV].
+    possible : Symbols of the elements that can be there.
+    min_fraction : Smallest share of the valid pixels in which a reported element is found.
+    """
+    valid = np.isfinite(probability[..., 0])
+    pixels = probability[valid].reshape(-1, len(ELEMENTS))
+    pixels = with_prior(pixels, possible, start, end)
+    found = decide(pixels, threshold, start, end)
+    image, values = np.zeros(probability.shape, bool), np.zeros(probability.shape)
+    image[valid], values[valid] = found, pixels
+    counted = supported(image, values, threshold)[valid].reshape(-1, len(ELEMENTS))
+    share = counted.mean(axis=0)
+    reported = np.flatnonzero((share > 0) & (share >= min_fraction)).tolist()
+    order = {i: (-found[:, i].mean(), -pixels[found[:, i], i].mean()) for i in reported}
+    elements = without_double_claims(
+        sorted(order, key=order.__getitem__), found, pixels, threshold, start, end
+    )
+    return Judgement(pixels, found, elements)
 
 
 def with_prior(

@@ -23,6 +23,7 @@ _logger = logging.getLogger(__name__)
 WEIGHTS = Path(__file__).parent / "weights"
 BATCH_SIZE = 32  # fastest on the CPU
 SMALLEST = 1e-6  # network outputs nearer to 0 or 1 are not told apart
+REQUIRED = ("name", "elements", "threshold", "members")  # entries of a card
 DEVICES = ("auto", "cpu", "cuda")
 _GPU, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
@@ -64,6 +65,23 @@ def _run(session: onnxruntime.InferenceSession, inputs: np.ndarray) -> np.ndarra
     return output
 
 
+def _read_card(folder: Path) -> dict[str, Any]:
+    path = folder / "card.json"
+    if not path.exists():
+        raise WeightsError(
+            f"There is no {path.name} in {folder}. Install hyperspy_eelsid again, or retrain with "
+            "python -m training."
+        )
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        missing = [entry for entry in REQUIRED if entry not in card]
+    except (ValueError, TypeError) as error:
+        raise WeightsError(f"{path} is not the card of an ensemble ({error}).") from error
+    if missing:
+        raise WeightsError(f"{path} is not the card of an ensemble: {', '.join(missing)} missing.")
+    return card
+
+
 class Ensemble:
     """Networks whose mean, calibrated as the card says, is the probability of each element.
 
@@ -90,20 +108,14 @@ class Ensemble:
         if device not in DEVICES:
             raise ValueError(f"Unknown device {device!r}, options are {', '.join(DEVICES)}.")
         folder = path.parent if path.suffix == ".onnx" else path
-        card = folder / "card.json"
-        if not card.exists():
-            raise WeightsError(
-                f"There is no {card.name} in {folder}. Install hyperspy_eelsid again, or retrain "
-                "with python -m training."
-            )
-        self.card: dict[str, Any] = json.loads(card.read_text(encoding="utf-8"))
+        self.card = _read_card(folder)
         if tuple(self.card["elements"]) != ELEMENTS:
             raise WeightsError(f"The networks of {folder} are for another list of elements.")
         members = self.card["members"]
         if path.suffix == ".onnx":
             members = [member for member in members if member["file"] == path.name]
             if not members:
-                raise WeightsError(f"{card} does not describe {path.name}.")
+                raise WeightsError(f"The card in {folder} does not describe {path.name}.")
         # what the networks see of a spectrum is computed once for all that share it
         self._features: dict[str, onnxruntime.InferenceSession] = {}
         self._members: list[tuple[str | None, onnxruntime.InferenceSession]] = []
@@ -159,7 +171,7 @@ class Ensemble:
         size = batch_size or BATCH_SIZE
         for first in range(0, len(spectra), size):
             batch = np.ascontiguousarray(spectra[first : first + size], np.float32)
-            seen = {None: batch}
+            seen: dict[str | None, np.ndarray] = {None: batch}
             seen |= {file: _run(session, batch) for file, session in self._features.items()}
             for file, session in self._members:
                 result[first : first + size] += _run(session, seen[file])
@@ -176,7 +188,12 @@ class Ensemble:
 
 def models() -> dict[str, Path]:
     """Names of the ensembles that are installed, and their folders."""
-    return {json.loads((WEIGHTS / "card.json").read_text(encoding="utf-8"))["name"]: WEIGHTS}
+    return {_name(WEIGHTS): WEIGHTS}
+
+
+@cache
+def _name(folder: Path) -> str:
+    return _read_card(folder)["name"]
 
 
 def load(model: str | Path | None = None, device: str = "auto") -> Ensemble:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import html
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +21,9 @@ from hyperspy.misc.utils import display
 from hyperspy.signals import BaseSignal, LazySignal, Signal1D
 
 from hyperspy_eelsid import decision, preprocessing
-from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS, visible_groups
+from hyperspy_eelsid.edges import ELEMENTS, visible_groups
 from hyperspy_eelsid.energy_offset import energy_offset
-from hyperspy_eelsid.exceptions import InvalidSpectraError, SignalTypeError
+from hyperspy_eelsid.exceptions import InvalidSpectraError, SignalTypeError, UnknownElementError
 from hyperspy_eelsid.explanation import relevance
 from hyperspy_eelsid.prediction import Networks, edge_range, predict_signal
 from hyperspy_eelsid.signals import ElementProbability, LazyElementProbability
@@ -82,13 +83,8 @@ class ElementIdentification:
         signals = (self.probability, self.spectrum, self.intensity)
         if not self.probability._lazy:
             return
-        show = (
-            preferences.General.show_progressbar if show_progressbar is None else show_progressbar
-        )
-        show &= self.probability.data.npartitions > 1
-        with ProgressBar() if show else nullcontext():
-            results = dask.compute(*(signal.data for signal in signals))
-        _check_valid(results[0], self.energy, self.masked)
+        arrays = [signal.data for signal in signals]
+        results = _computed(arrays, self.energy, self.masked, show_progressbar)
         for signal, data in zip(signals, results, strict=True):
             signal.data = data
             signal._lazy = False
@@ -129,7 +125,7 @@ class ElementIdentification:
             )
 
     def _footer(self) -> str:
-        pixels = f" in at least {self.min_fraction:.1%} of {len(self._valid_pixels)} pixels"
+        pixels = f" in at least {self.min_fraction:.1%} of {len(self._judgement.found)} pixels"
         image = self.probability.axes_manager.navigation_dimension > 0
         asked = len(self.candidates) < len(ELEMENTS)
         among = f", among {len(self.candidates)} elements" if asked else ""
@@ -141,43 +137,19 @@ class ElementIdentification:
         )
 
     @cached_property
-    def _valid(self) -> np.ndarray:
-        """Pixels that are valid spectra, bool, navigation shape."""
+    def _judgement(self) -> decision.Judgement:
         self.compute()
-        return np.isfinite(self.probability.data[..., 0])
-
-    @cached_property
-    def _valid_pixels(self) -> np.ndarray:
-        """Probabilities of the candidates in the valid pixels, shape (n_valid, 80)."""
-        valid = self._valid
-        pixels = self.probability.data[valid].reshape(-1, len(ELEMENTS))
-        return decision.with_prior(pixels, self.candidates, *self._window)
-
-    @cached_property
-    def _found(self) -> np.ndarray:
-        """Valid pixels in which each element is found, bool, shape (n_valid, 80)."""
-        return decision.decide(self._valid_pixels, self.threshold, *self._window)
+        return decision.judge(
+            self.probability.data,
+            self.threshold,
+            *self._window,
+            possible=self.candidates,
+            min_fraction=self.min_fraction,
+        )
 
     @property
     def _window(self) -> tuple[float, float]:
         return edge_range(self.energy)
-
-    @cached_property
-    def _elements(self) -> tuple[str, ...]:
-        found, pixels = self._found, self._valid_pixels
-        image = np.zeros(self.probability.data.shape, bool)
-        probability = np.zeros(image.shape)
-        image[self._valid], probability[self._valid] = found, pixels
-        counted = decision.supported(image, probability, self.threshold)
-        share = counted[self._valid].reshape(-1, len(ELEMENTS)).mean(axis=0)
-        reported = np.flatnonzero((share > 0) & (share >= self.min_fraction)).tolist()
-        order = {i: (-found[:, i].mean(), -pixels[found[:, i], i].mean()) for i in reported}
-        return tuple(
-            ELEMENTS[i]
-            for i in decision.without_double_claims(
-                sorted(order, key=order.__getitem__), found, pixels, self.threshold, *self._window
-            )
-        )
 
     @property
     def elements(self) -> list[str]:
@@ -186,7 +158,7 @@ class ElementIdentification:
         An element of an image has to be found in at least `min_fraction` of the pixels, not counting lone pixels
         with weak evidence, nor pixels that an element found in more of them explains as well.
         """
-        return list(self._elements)
+        return [ELEMENTS[i] for i in self._judgement.elements]
 
     @property
     def fraction(self) -> dict[str, float]:
@@ -195,12 +167,12 @@ class ElementIdentification:
         An element is found in a pixel when its probability is above the threshold; of several elements that claim
         the same edge only the strongest is, see :mod:`hyperspy_eelsid.decision`.
         """
-        return dict(zip(ELEMENTS, self._found.mean(axis=0).tolist(), strict=True))
+        return dict(zip(ELEMENTS, self._judgement.found.mean(axis=0).tolist(), strict=True))
 
     @property
     def pixels(self) -> dict[str, int]:
         """Number of pixels in which each of the 80 elements is found."""
-        return dict(zip(ELEMENTS, self._found.sum(axis=0).tolist(), strict=True))
+        return dict(zip(ELEMENTS, self._judgement.found.sum(axis=0).tolist(), strict=True))
 
     @property
     def strength(self) -> dict[str, float]:
@@ -209,12 +181,11 @@ class ElementIdentification:
         That of a reported element is the mean over the pixels in which it is found, that of any other the mean
         over all valid pixels.
         """
-        strength = dict(zip(ELEMENTS, self._valid_pixels.mean(axis=0).tolist(), strict=True))
-        for element in self._elements:
-            index = ELEMENT_INDEX[element]
-            where = self._found[:, index]
-            strength[element] = float(self._valid_pixels[where, index].mean())
-        return strength
+        probability, found, elements = self._judgement
+        strength = probability.mean(axis=0).tolist()
+        for i in elements:
+            strength[i] = float(probability[found[:, i], i].mean())
+        return dict(zip(ELEMENTS, strength, strict=True))
 
     @cached_property
     def energy_offset(self) -> float | None:
@@ -223,7 +194,7 @@ class ElementIdentification:
         Positive when edges are seen above their tabulated onsets; see
         :func:`hyperspy_eelsid.energy_offset.energy_offset`.
         """
-        elements = self._elements
+        elements = self.elements  # first, for it computes the spectrum of a lazy signal
         return energy_offset(self.spectrum.data, self.energy, elements)
 
     @property
@@ -234,12 +205,12 @@ class ElementIdentification:
     @property
     def rivals(self) -> dict[str, list[str]]:
         """Elements that could be there instead of each one found, because their edges lie at the same place."""
+        probability, found, elements = self._judgement
+        reported = self.elements
         result = {}
-        for element in self._elements:
-            index = ELEMENT_INDEX[element]
-            probability = self._valid_pixels[self._found[:, index]].mean(axis=0)
-            rivals = decision.rivals_of(index, probability, *self._window)
-            result[element] = [rival for rival in rivals if rival not in self._elements]
+        for i in elements:
+            rivals = decision.rivals_of(i, probability[found[:, i]].mean(axis=0), *self._window)
+            result[ELEMENTS[i]] = [rival for rival in rivals if rival not in reported]
         return result
 
     def with_threshold(
@@ -253,8 +224,8 @@ class ElementIdentification:
             If a value is not between 0 and 1.
         """
         fraction = self.min_fraction if min_fraction is None else min_fraction
-        _check_share("threshold", threshold)
-        _check_share("min_fraction", fraction)
+        decision.check_share("threshold", threshold)
+        decision.check_share("min_fraction", fraction)
         return replace(self, threshold=threshold, min_fraction=fraction)
 
     def with_candidates(
@@ -317,9 +288,15 @@ class ElementIdentification:
         Raises
         ------
         UnknownElementError
-            If `element` is not the symbol of one of the 80 elements.
+            If `element` is not the symbol of one of the 80 elements, or has no edge in the window.
         """
         (symbol,) = decision.candidates([element])
+        if not visible_groups(symbol, *self._window):
+            start, end = self._window
+            raise UnknownElementError(
+                f"{symbol} has no edge between {start:g} and {end:g} eV, so that nothing in the spectrum "
+                "can speak for it."
+            )
         self.compute()
         energy, values = relevance(self.spectrum.data, self.energy, symbol, self.model)
         axis = {"name": "Energy loss", "units": "eV", "offset": energy[0], "size": len(energy)}
@@ -381,8 +358,12 @@ class ElementIdentification:
             masked=node.masked,
         )
 
-    def plot(self) -> Figure:
+    def plot(self, fig: Figure | None = None) -> Figure:
         """Summed spectrum with the edges that were found, and a periodic table of probabilities.
+
+        Parameters
+        ----------
+        fig : Figure to draw in, a new one by default.
 
         Returns
         -------
@@ -391,7 +372,7 @@ class ElementIdentification:
         from hyperspy_eelsid.plotting import plot_identification
 
         self.compute()
-        return plot_identification(self)
+        return plot_identification(self, fig)
 
     def plot_maps(self, **kwargs: Any) -> list[Axes] | Axes:
         """Summed intensity, and beside it the probability map of every element that was found.
@@ -415,9 +396,19 @@ class ElementIdentification:
         return plot_maps(self, **kwargs)
 
 
-def _check_share(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} must be between 0 and 1, not {value!r}.")
+def _computed(
+    arrays: Sequence[np.ndarray | da.Array],
+    energy: np.ndarray,
+    masked: int,
+    show_progressbar: bool | None,
+) -> Sequence[np.ndarray]:
+    """Arrays in memory, of which the first are probabilities, when there is a valid spectrum."""
+    show = preferences.General.show_progressbar if show_progressbar is None else show_progressbar
+    show &= getattr(arrays[0], "npartitions", 1) > 1
+    with ProgressBar() if show else nullcontext():
+        results = dask.compute(*arrays)
+    _check_valid(results[0], energy, masked)
+    return results
 
 
 def _check_valid(probability: np.ndarray, energy: np.ndarray, masked: int) -> None:
@@ -452,21 +443,31 @@ def identify_elements(
     Pixels whose counts are not finite, or nowhere positive, are left out: their probability is NaN
     and they do not count in any fraction.
     """
-    _check_share("min_fraction", min_fraction)
+    decision.check_share("min_fraction", min_fraction)
     if threshold is not None:
-        _check_share("threshold", threshold)
-    if batch_size is not None and batch_size < 1:
-        raise ValueError(f"batch_size must be a positive number, not {batch_size!r}.")
-    if signal.metadata.get_item("Signal.signal_type") != "EELS":
+        decision.check_share("threshold", threshold)
+    if batch_size is not None and not (isinstance(batch_size, Integral) and batch_size > 0):
+        raise ValueError(f"batch_size must be a positive whole number, not {batch_size!r}.")
+    axes = signal.axes_manager.signal_axes
+    if signal.metadata.get_item("Signal.signal_type") != "EELS" or len(axes) != 1:
         raise SignalTypeError(
             f"Elements are identified in EELS signals, not in {signal!r}. If it is one, say so with "
             "s.set_signal_type('EELS')."
         )
     candidates = decision.candidates(elements, exclude)
+    declared_on = signal
+    if axes[0].index_in_array != signal.data.ndim - 1:
+        signal = signal.as_signal1D(axes[0])  # with the energies along the last axis
     energy = preprocessing.energy_axis(signal)
     networks = Networks(model, device, batch_size)
-    masked = _pixel_mask(navigation_mask, signal)
-    probability, spectrum, intensity = predict_signal(signal, energy, networks, masked)
+    mask = _pixel_mask(navigation_mask, signal)
+    masked = 0 if mask is None else int(np.count_nonzero(mask))
+    arrays: Sequence[np.ndarray | da.Array] = predict_signal(signal, energy, networks, mask)
+    if not signal._lazy:
+        # data in memory are not sent to the workers of a cluster
+        with dask.config.set(scheduler="threads"):
+            arrays = _computed(arrays, energy, masked, show_progressbar)
+    probability, spectrum, intensity = arrays
     ensemble = networks.load()
     found = ElementIdentification(
         probability=_probability_signal(probability, signal),
@@ -477,14 +478,10 @@ def identify_elements(
         min_fraction=min_fraction,
         model=ensemble.name if model is None else str(model),
         candidates=candidates,
-        masked=0 if masked is None else int(np.count_nonzero(masked)),
+        masked=masked,
     )
-    if not signal._lazy:
-        # data in memory are not sent to the workers of a cluster
-        with dask.config.set(scheduler="threads"):
-            found.compute(show_progressbar)
     if add_elements:
-        signal.add_elements(tuple(found.elements))
+        declared_on.add_elements(tuple(found.elements))
     return found
 
 
@@ -508,26 +505,28 @@ def _navigation_axes(signal: EELSSpectrum) -> list[dict[str, Any]]:
     return [axis.get_axis_dictionary() for axis in signal.axes_manager.navigation_axes[::-1]]
 
 
-def _probability_signal(data: da.Array, signal: EELSSpectrum) -> ElementProbability:
+def _probability_signal(data: np.ndarray | da.Array, signal: EELSSpectrum) -> ElementProbability:
     element_axis = {"name": "Element", "size": len(ELEMENTS), "navigate": False}
-    axes = [*_navigation_axes(signal), element_axis]
-    probability = LazyElementProbability(data, axes=axes)
+    kind = LazyElementProbability if signal._lazy else ElementProbability
+    probability = kind(data, axes=[*_navigation_axes(signal), element_axis])
     probability.metadata.General.title = signal.metadata.General.title
     probability.metadata.set_item("EELSID.elements", list(ELEMENTS))
     return probability
 
 
-def _image_signal(data: da.Array, signal: EELSSpectrum) -> BaseSignal:
-    """A lazy image with the navigation axes of a signal; one number for a single spectrum."""
+def _image_signal(data: np.ndarray | da.Array, signal: EELSSpectrum) -> BaseSignal:
+    """An image with the navigation axes of a signal; one number for a single spectrum."""
+    kind = LazySignal if signal._lazy else BaseSignal
     axes = _navigation_axes(signal)
-    return LazySignal(data, axes=axes).T if axes else LazySignal(data[np.newaxis])
+    return kind(data, axes=axes).T if axes else kind(data[np.newaxis])
 
 
-def _spectrum_signal(counts: da.Array, signal: EELSSpectrum) -> EELSSpectrum:
-    """A lazy spectrum with the energy axis and the metadata of a signal."""
-    dimension = signal.axes_manager.navigation_dimension
-    first = signal.inav[(0,) * dimension] if dimension else signal
-    spectrum = first._deepcopy_with_new_data(counts)
-    spectrum._lazy = True
-    spectrum._assign_subclass()
-    return spectrum
+def _spectrum_signal(counts: np.ndarray | da.Array, signal: EELSSpectrum) -> EELSSpectrum:
+    """A spectrum with the energy axis of a signal, and what its metadata say of sample and microscope."""
+    metadata = {
+        name: node.as_dictionary()
+        for name in ("General", "Sample", "Acquisition_instrument")
+        if (node := signal.metadata.get_item(name)) is not None
+    }
+    axis = signal.axes_manager.signal_axes[0].get_axis_dictionary()
+    return type(signal)(counts, axes=[axis], metadata=metadata)

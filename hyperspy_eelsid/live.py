@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hyperspy_eelsid import decision
-from hyperspy_eelsid.edges import ELEMENT_INDEX
+from hyperspy_eelsid.edges import ELEMENTS
 from hyperspy_eelsid.exceptions import InvalidSpectraError
 from hyperspy_eelsid.prediction import Networks, edge_range, predict_spectra
 from hyperspy_eelsid.preprocessing import checked_energy
@@ -28,6 +28,8 @@ class LiveIdentification:
     ------
     hyperspy_eelsid.exceptions.EnergyAxisError
         If the axis holds nothing to identify.
+    ValueError
+        If the threshold is not between 0 and 1.
 
     Examples
     --------
@@ -53,6 +55,7 @@ class LiveIdentification:
         self.accumulate = accumulate
         self._networks = Networks(model, device)
         self.threshold = self._networks.load().threshold if threshold is None else threshold
+        decision.check_share("threshold", self.threshold)
         self._candidates = decision.candidates(elements, exclude)
         self.reset()
 
@@ -90,7 +93,5 @@ class LiveIdentification:
         )
         if np.isnan(probability).any():
             raise InvalidSpectraError("The frame has no finite, positive counts in the window.")
-        probability = decision.with_prior(probability, self._candidates, *window)
-        (found,) = decision.decide(probability, self.threshold, *window)
-        strengths = {e: float(probability[0, i]) for e, i in ELEMENT_INDEX.items() if found[i]}
-        return dict(sorted(strengths.items(), key=lambda item: -item[1]))
+        judged = decision.judge(probability[0], self.threshold, *window, possible=self._candidates)
+        return {ELEMENTS[i]: float(judged.probability[0, i]) for i in judged.elements}

@@ -1,4 +1,8 @@
-"""How far the edges of a measured spectrum lie from the table: errors of the energy axis and chemical shifts."""
+"""Where the edges of a model begin: errors of the energy axis and chemical shifts, element by element.
+
+For a fit, which needs an onset for every element. Whether the axis as a whole is off, also by more than a model
+searches, is told by :mod:`hyperspy_eelsid.energy_offset`.
+"""
 
 from __future__ import annotations
 

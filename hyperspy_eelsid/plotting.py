@@ -35,9 +35,11 @@ def periodic_place(atomic_number: int) -> tuple[int, int]:
     return row, place if place < block or (place == 2 and block == 2) else 18 - from_end
 
 
-def plot_identification(found: ElementIdentification) -> Figure:
+def plot_identification(found: ElementIdentification, figure: Figure | None = None) -> Figure:
     """Draw the spectrum with the edges of the elements found, above a periodic table."""
-    figure = plt.figure(figsize=(9, 8), layout="constrained")
+    if figure is None:
+        figure = plt.figure(figsize=(9, 8))
+    figure.set_layout_engine("constrained")
     top, bottom = figure.subplots(2, 1, height_ratios=(1, 1.1))
     _draw_spectrum(top, found)
     _draw_periodic_table(bottom, found)
@@ -54,15 +56,14 @@ def _draw_spectrum(axes: Axes, found: ElementIdentification) -> None:
     last = -np.inf
     level = 0
     edges = [
-        (onset, f"{element}-{group}", ELEMENT_INDEX[element])
-        for element, groups in found.edges.items()
+        (onset, f"{element}-{group}", f"C{number % 10}")
+        for number, (element, groups) in enumerate(found.edges.items())
         for group, onset in groups.items()
     ]
-    for onset, label, index in sorted(edges):
+    for onset, label, colour in sorted(edges):
         # labels that would overlap climb in steps
         level = level + 1 if onset - last < 0.06 * (end - start) else 0
         last = onset
-        colour = plt.get_cmap("tab20")(index % 20)
         axes.axvline(onset, color=colour, ls="--", lw=1)
         axes.annotate(
             label,

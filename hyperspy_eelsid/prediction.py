@@ -85,8 +85,8 @@ def predict_spectra(
 
 def predict_signal(
     signal: EELSSpectrum, energy: np.ndarray, networks: Networks, masked: np.ndarray | None
-) -> tuple[da.Array, da.Array, da.Array]:
-    """Probabilities and sums of an eager or lazy signal; computed together they read the data once.
+) -> tuple[np.ndarray | da.Array, np.ndarray | da.Array, np.ndarray | da.Array]:
+    """Probabilities and sums of a signal; dask arrays, computed together, read its data once.
 
     Parameters
     ----------
@@ -97,27 +97,46 @@ def predict_signal(
     probability : float32, navigation shape x 80; NaN for spectra that cannot be used.
     spectrum : Sum of the spectra that can be used, shape (n_channels,).
     intensity : Sum over the energy axis, navigation shape.
+
+    All are in memory when the signal is, and is no larger than a block.
     """
     networks.load()  # here and not first in several threads at once
-    data = signal.data if signal._lazy else da.from_array(signal.data, chunks=-1, name=False)
+    data: np.ndarray | da.Array = signal.data
+    left_out = [] if masked is None else [masked[..., np.newaxis]]
+    probability: np.ndarray | da.Array
+    if not signal._lazy and data.size <= PIXELS_PER_BLOCK * data.shape[-1]:
+        # a graph would take as long as the networks do for a single spectrum
+        probability = predict_spectra(signal.data, *left_out, energy=energy, networks=networks)
+    else:
+        data, probability = _predict_blocks(data, left_out, energy, networks)
     pixels = tuple(range(data.ndim - 1))
-    data = data.rechunk(
+    usable = np.isfinite(probability[..., :1])
+    counts = np.where(plausible(data), data, 0)
+    spectrum = np.where(usable, counts, 0).sum(axis=pixels, dtype=np.float64)
+    return probability, spectrum, counts.sum(axis=-1, dtype=np.float64)
+
+
+def _predict_blocks(
+    data: np.ndarray | da.Array,
+    left_out: list[np.ndarray],
+    energy: np.ndarray,
+    networks: Networks,
+) -> tuple[da.Array, da.Array]:
+    """The data in blocks, and the probabilities of each."""
+    whole = data if isinstance(data, da.Array) else da.from_array(data, chunks=-1, name=False)
+    pixels = tuple(range(data.ndim - 1))
+    blocks = whole.rechunk(
         {**dict.fromkeys(pixels, "auto"), data.ndim - 1: -1},
         block_size_limit=PIXELS_PER_BLOCK * data.shape[-1] * data.dtype.itemsize,
     )
-    arrays = [data]
-    if masked is not None:
-        arrays.append(da.from_array(masked[..., np.newaxis], chunks=(*data.chunks[:-1], 1)))
     probability = da.map_blocks(
         predict_spectra,
-        *arrays,
+        blocks,
+        *(da.from_array(masked, chunks=(*blocks.chunks[:-1], 1)) for masked in left_out),
         energy=energy,
         networks=networks,
         dtype=np.float32,
-        chunks=(*data.chunks[:-1], (len(ELEMENTS),)),
+        chunks=(*blocks.chunks[:-1], (len(ELEMENTS),)),
         meta=np.empty((0,) * data.ndim, np.float32),
     )
-    usable = da.isfinite(probability[..., :1])
-    counts = da.where(plausible(data), data, 0)
-    spectrum = da.where(usable, counts, 0).sum(axis=pixels, dtype=np.float64)
-    return probability, spectrum, counts.sum(axis=-1, dtype=np.float64)
+    return blocks, probability

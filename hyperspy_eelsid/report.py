@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Maps = Mapping[str, np.ndarray]
 """Element -> map, shape of the scan."""
 
+PROBABILITY = "probability"
 PANEL_WIDTH_IN = 2.2
 DOTS_PER_INCH = 150
 PAGE_DOTS_PER_INCH = 90
@@ -47,7 +48,7 @@ class Result(NamedTuple):
 
 
 def write_folder(folder: Path, result: Result) -> None:
-    """Write ``elements.csv``, ``elements.png`` and, for an image, ``maps.png``.
+    """Write ``elements.csv``, ``elements.png`` and, for an image or a line scan, ``maps.png``.
 
     Parameters
     ----------
@@ -55,7 +56,7 @@ def write_folder(folder: Path, result: Result) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     found, fitted = result.found, result.fitted
-    found.plot().savefig(folder / "elements.png", dpi=DOTS_PER_INCH)
+    _elements_figure(found).savefig(folder / "elements.png", dpi=DOTS_PER_INCH)
 
     with (folder / "elements.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
@@ -81,7 +82,7 @@ def write_page(path: Path, results: Iterable[Result]) -> None:
 
 
 def _section(result: Result) -> str:
-    figures = [result.found.plot(), _result_maps(result)]
+    figures = [_elements_figure(result.found), _result_maps(result)]
     pictures = "".join(f"<p>{_picture(figure)}</p>" for figure in figures if figure is not None)
     return f"<h1>{html.escape(result.name)}</h1>{result.found._repr_html_()}{pictures}"
 
@@ -110,15 +111,25 @@ def as_json(result: Result) -> dict[str, Any]:
     return {"name": result.name, **settings, "elements": table}
 
 
+def _elements_figure(found: ElementIdentification) -> Figure:
+    """Spectrum and periodic table, in a figure that no window and no list of pyplot keeps."""
+    return found.plot(Figure(figsize=(9, 8)))
+
+
 def _result_maps(result: Result) -> Figure | None:
-    """Maps of truth, probability and fit of an image; None when there is nothing to draw."""
+    """Maps of truth, probability and fit of an image, profiles of a line scan; None when there are none."""
     found = result.found
     columns = [*found.elements, *(e for e in result.truth if e not in found.elements)]
-    if found.probability.axes_manager.navigation_dimension != 2 or not columns:
+    dimension = found.probability.axes_manager.navigation_dimension
+    if dimension == 1 and found.elements:
+        figure = Figure(figsize=(9, 4), layout="constrained")
+        found.plot_maps(fig=figure)
+        return figure
+    if dimension != 2 or not columns:
         return None
     rows = {
         "truth": result.truth,
-        "probability": {element: found.probability[element].data for element in columns},
+        PROBABILITY: {element: found.probability[element].data for element in columns},
         "model fit": result.fitted,
     }
     return maps_figure({label: maps for label, maps in rows.items() if maps}, columns)
@@ -130,7 +141,7 @@ def maps_figure(rows: Mapping[str, Maps], elements: Sequence[str]) -> Figure:
     Parameters
     ----------
     rows : Label of the row -> element -> map, shape (y, x). An element that a row lacks leaves its
-        place empty.
+        place empty. Colours begin at zero; those of ``"probability"`` end at one, others at the largest value.
     elements : Symbols, in the order of the columns.
     """
     height, width = next(iter(next(iter(rows.values())).values())).shape
@@ -145,7 +156,7 @@ def maps_figure(rows: Mapping[str, Maps], elements: Sequence[str]) -> Figure:
         for axes, element in zip(line, elements, strict=True):
             axes.set(xticks=[], yticks=[])
             if element in maps:
-                axes.imshow(maps[element], vmin=0)
+                axes.imshow(maps[element], vmin=0, vmax=1 if label == PROBABILITY else None)
             else:
                 axes.set_frame_on(False)
     for axes, element in zip(grid[0], elements, strict=True):

@@ -4,6 +4,7 @@ import sys
 from importlib.metadata import version
 
 import hyperspy.api as hs
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -122,6 +123,42 @@ def test_a_broken_file_does_not_stop_the_others(superlattice, tmp_path, capfd):
     output = capfd.readouterr()
     assert [entry["name"] for entry in json.loads(output.out)] == ["good"]
     assert "no such file" in output.err
+
+
+def test_results_of_the_same_name_and_low_losses(make_eels, tmp_path, capfd, step_networks):
+    """Two files of one name, of which one holds a dual acquisition, whose low loss comes first."""
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        make_eels((4,)).save(tmp_path / folder / "scan.hspy")
+    dual = [make_eels(energy=np.arange(-9.5, 60.0)), make_eels()]
+    names = [str(tmp_path / folder / "scan.hspy") for folder in ("a", "b")]
+    with pytest.MonkeyPatch.context() as patch:
+        load = cli.load_eels
+        patch.setattr(
+            cli, "load_eels", lambda path: dual if path.parent.name == "b" else load(path)
+        )
+        assert cli.main(["identify", *names, "--out", str(tmp_path / "out")]) == 0
+    output = capfd.readouterr()
+    assert output.err.count("Core-loss edges are identified") == 1
+    assert "Completed" not in output.out
+    written = {str(p.relative_to(tmp_path / "out")) for p in tmp_path.glob("out/*/*")}
+    assert written == {
+        f"{name}/{file}"
+        for name, files in {
+            "scan": ("elements.csv", "elements.png", "maps.png"),
+            "scan_1": ("elements.csv", "elements.png"),
+        }.items()
+        for file in files
+    }
+    assert not plt.get_fignums()
+
+
+def test_an_interrupt_ends_the_command(make_eels, tmp_path, monkeypatch):
+    def interrupt(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "load_eels", interrupt)
+    assert cli.main(["identify", str(tmp_path)]) == 130
 
 
 def test_unknown_element_is_told(superlattice, tmp_path, capfd):

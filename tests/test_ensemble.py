@@ -110,3 +110,10 @@ def test_calibration_of_the_card_is_applied(tmp_path, spectra):
     odds = raw[between] / (1 - raw[between])
     expected = np.sqrt(odds) * np.exp(-1)
     np.testing.assert_allclose(calibrated[between], expected / (1 + expected), rtol=1e-3)
+
+
+@pytest.mark.parametrize("text", ["", "[3", "3", "[]", '{"name": "x", "members": []}'])
+def test_a_broken_card_is_told(tmp_path, text):
+    (tmp_path / "card.json").write_text(text)
+    with pytest.raises(WeightsError, match="not the card of an ensemble"):
+        load(tmp_path)

@@ -1,3 +1,4 @@
+import matplotlib.pyplot as plt
 import pytest
 
 from hyperspy_eelsid import gui
@@ -63,15 +64,29 @@ def test_no_toolkit(make_eels, monkeypatch):
         make_eels().identify_elements_gui()
 
 
-def test_desktop_form(tool):
+def test_desktop_form(tool, make_eels):
     desktop = pytest.importorskip(
         "hyperspy_eelsid.gui.desktop", reason="needs the extra gui-traitsui"
     )
     _, options = desktop.identify_elements.__wrapped__(tool)
     handler = options["handler"]
     handler.run = True
-    assert "O, Ti" in handler.text
+    assert "<td>Ti-L 456</td>" in handler.table and handler.percent == 100 and not tool.busy
+    figures = handler.periodic_table, handler.maps
+    assert [len(figure.axes) for figure in figures] == [3, 6]  # each map has its scale
     tool.exclude = "O"
-    assert handler.text.startswith("ElementIdentification: Ti")
+    assert "O-K" not in handler.table
+    assert (handler.periodic_table, handler.maps) == figures
+    assert [axes.get_title() for axes in handler.maps.axes[:4:2]] == ["Sum (counts)", "Ti"]
+    assert {text.get_text() for text in handler.periodic_table.axes[0].texts} == {"Ti-L"}
+    plt.close(handler.maps)
+    tool.exclude = ""
+    assert handler.maps is not figures[1] and len(handler.maps.axes) == 6
+    tool.threshold = 1.0
+    assert "No element found" in handler.table and not handler.maps.axes
+    tool.threshold = 0.5
     handler.add = True
-    assert set(tool.signal.metadata.Sample.elements) == {"Ti"}
+    assert set(tool.signal.metadata.Sample.elements) == {"O", "Ti"}
+    tool.signal = make_eels()
+    tool.identify()
+    assert len(handler.periodic_table.axes) == 3 and not handler.maps.axes

@@ -31,7 +31,7 @@ def test_elements_fractions_and_shapes(make_eels, shape, lazy):
     assert found.edges["O"] == {"K": 532}
 
 
-@pytest.mark.parametrize("shape", SHAPES[1:])
+@pytest.mark.parametrize("shape", [*SHAPES[1:], (12, 15)])  # the last is more than a block
 def test_lazy_and_eager_agree_and_pixels_are_independent(make_eels, shape):
     signal = make_eels(shape)
     signal.data += np.random.default_rng(0).normal(0, 20, signal.data.shape)
@@ -178,7 +178,7 @@ def test_own_networks(make_eels, steps_folder):
         found = make_eels().identify_elements(model=model, device="cpu", batch_size=1)
         assert found.model == str(model)
         assert found.elements == ["O", "Ti"]
-    for options in ({"device": "abacus"}, {"batch_size": 0}):
+    for options in ({"device": "abacus"}, {"batch_size": 0}, {"batch_size": 2.5}):
         with pytest.raises(ValueError, match=next(iter(options))):
             make_eels().identify_elements(**options)
 
@@ -199,7 +199,12 @@ def test_data_types(make_eels, dtype):
 
 
 def test_bad_arguments(make_eels):
-    for options in ({"threshold": 1.5}, {"min_fraction": -0.1}):
+    for options in (
+        {"threshold": 1.5},
+        {"threshold": "0.5"},
+        {"threshold": np.nan},
+        {"min_fraction": -0.1},
+    ):
         with pytest.raises(ValueError, match="must be between 0 and 1"):
             make_eels().identify_elements(**options)
     with pytest.raises(EnergyAxisError):
@@ -283,6 +288,46 @@ def test_other_signals_are_refused(make_eels, signal_type):
     signal.set_signal_type(signal_type)
     with pytest.raises(SignalTypeError, match=r"set_signal_type\('EELS'\)"):
         identify_elements(signal)
+    image = make_eels((2, 2)).as_signal2D((0, 1))
+    image.metadata.Signal.signal_type = "EELS"
+    with pytest.raises(SignalTypeError):
+        identify_elements(image)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_energies_need_not_be_along_the_last_axis_of_the_data(make_eels, lazy):
+    expected = make_eels((4, 6))
+    axes = [axis.get_axis_dictionary() for axis in expected.axes_manager._axes]
+    data = np.moveaxis(expected.data, -1, 0)
+    signal = hs.signals.Signal1D(data, axes=[axes[2], axes[0], axes[1]])
+    signal.set_signal_type("EELS")
+    assert signal.data.shape == (300, 4, 6)
+    signal = signal.as_lazy() if lazy else signal
+    found = signal.identify_elements(add_elements=True)
+    np.testing.assert_array_equal(
+        found.probability["Ti"].data, expected.identify_elements().probability["Ti"].data
+    )
+    assert set(signal.metadata.Sample.elements) == {"O", "Ti"} and signal.data.shape == (300, 4, 6)
+
+
+def test_the_summed_spectrum_keeps_axis_sample_and_microscope(make_eels):
+    signal = make_eels((4, 6))
+    signal.metadata.General.title = "Scan"
+    signal.set_microscope_parameters(200.0, 10.0, 30.0)
+    signal.add_elements(["C"])
+    signal.metadata.set_item("Maps.thickness", signal.sum(-1).T)
+    signal.axes_manager[-1].convert_to_non_uniform_axis()
+    for variant in (signal, signal.as_lazy()):
+        found = variant.identify_elements()
+        spectrum = found.spectrum
+        found.compute()
+        assert type(spectrum) is type(signal)
+        assert spectrum.metadata.General.title == "Scan"
+        assert spectrum.metadata.Sample.elements == ["C"]
+        assert spectrum.metadata.Acquisition_instrument.TEM.beam_energy == 200
+        assert "Maps" not in spectrum.metadata
+        np.testing.assert_array_equal(spectrum.axes_manager[-1].axis, found.energy)
+        np.testing.assert_allclose(spectrum.data, signal.data.sum(axis=(0, 1)))
 
 
 def test_group_averages_without_counts_are_no_spectra(make_eels):

@@ -132,8 +132,8 @@ def test_minor_edges_are_fitted_and_rivals_are_not(make_eels, step_networks):
     assert "Ti_L1" in {c.name for c in model}  # at 564 eV, minor
     found = signal.identify_elements()
     rivals = {"Co": ["Ba"]}
-    found.__dict__["_elements"] = ("Co",)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(found), "elements", ["Co"])
         patch.setattr(type(found), "rivals", rivals)
         assert signal.auto_model(identification=found, fit=False).elements == ["Co"]
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from hyperspy_eelsid import decision
-from hyperspy_eelsid.decision import decide, without_double_claims
 from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS
 from hyperspy_eelsid.prediction import ONSET_TOLERANCE_EV, edge_range
 from hyperspy_eelsid.preprocessing import energy_axis, to_network_input
@@ -118,9 +117,7 @@ def decisions(of: Simulated, threshold: float) -> np.ndarray:
     """Elements found in each spectrum by the rules of the package, uint8, shape (n_spectra, 80)."""
     result = np.zeros(of.probability.shape, np.uint8)
     for row, p, window in zip(result, of.probability, of.windows, strict=True):
-        found = decide(p[None], threshold, *window)
-        order = [i for i in np.argsort(-p) if found[0, i]]
-        row[without_double_claims(order, found, p[None], threshold, *window)] = 1
+        row[decision.judge(p, threshold, *window).elements] = 1
     return result
 
 

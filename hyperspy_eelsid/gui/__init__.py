@@ -55,6 +55,7 @@ class IdentificationTool(t.HasTraits):
     Attributes
     ----------
     found : The :class:`~hyperspy_eelsid.identification.ElementIdentification`, None before the networks ran.
+    progress, busy : How much of the spectra is identified, and whether the networks are running.
     """
 
     threshold = t.Range(0.0, 1.0, label="Threshold")
@@ -62,6 +63,7 @@ class IdentificationTool(t.HasTraits):
     elements = t.Str(label="Only these elements", desc="symbols, e.g. Ti, O; empty for all")
     exclude = t.Str(label="Not these elements", desc="symbols, e.g. Sc")
     progress = t.Range(0.0, 1.0, 0.0)
+    busy = t.Bool()
     message = t.Str()
     found = t.Any()
 
@@ -72,6 +74,7 @@ class IdentificationTool(t.HasTraits):
     def identify(self) -> None:
         """Run the networks."""
         self.message = "Identifying"
+        self.busy = True
         try:
             with _Progress(self):
                 found = self.signal.identify_elements(show_progressbar=False)
@@ -79,6 +82,9 @@ class IdentificationTool(t.HasTraits):
         except EelsidError as error:
             self.message = str(error)
             return
+        finally:
+            self.busy = False
+        self.progress = 1.0  # also for few spectra, which no dask tasks identify
         self._judge(found)
 
     @t.observe("threshold, min_fraction, elements, exclude")
@@ -123,6 +129,11 @@ class _Progress(Callback):
         self._tool.progress = done / (
             done + sum(len(state[x]) for x in ("ready", "waiting", "running"))
         )
+
+
+def has_maps(found: ElementIdentification) -> bool:
+    """Whether there is something to draw for ``plot_maps``."""
+    return found.probability.axes_manager.navigation_dimension in (1, 2) and bool(found.elements)
 
 
 def as_png(figure: Figure) -> bytes:

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 from hyperspy_gui_ipywidgets.utils import add_display_arg, labelme
 from link_traits import link
 
-from hyperspy_eelsid.gui import IdentificationTool, as_png
+from hyperspy_eelsid.gui import IdentificationTool, as_png, has_maps
 
 
 @add_display_arg
@@ -39,9 +39,8 @@ def identify_elements(obj: IdentificationTool, **kwargs: Any) -> dict[str, Any]:
         table.value = found._repr_html_()
         with plt.ioff():  # else inline backends show every figure as well
             picture.value = as_png(found.plot())
-            image = found.probability.axes_manager.navigation_dimension in (1, 2)
-            maps.layout.display = "" if image and found.elements else "none"
-            if image and found.elements:
+            maps.layout.display = "" if has_maps(found) else "none"
+            if has_maps(found):
                 drawn = found.plot_maps()
                 axes = drawn[0] if isinstance(drawn, list) else drawn
                 maps.value = as_png(axes.figure)
