@@ -117,12 +117,11 @@ def _score(figures: dict[str, Any], name: str) -> str:
 
 def networks(card: dict[str, Any]) -> str:
     """What the shipped ensemble is made of."""
-    runs = {run["run"]: run for run in card["training"]["runs"]}
     rows = [
         (f"`{member['file']}`", member["architecture"], f"{member['parameters']:,}")
         for member in card["members"]
     ]
-    seen = ", ".join(f"{run['spectra_seen']:,} (`{name}`)" for name, run in runs.items())
+    seen = "; ".join(_run(run) for run in card["training"]["runs"])
     low, high = card["energy_range"]
     calibration = "Probabilities are not calibrated."
     if "calibration" in card:
@@ -139,9 +138,19 @@ def networks(card: dict[str, Any]) -> str:
             f"- Output: the probability of {len(card['elements'])} elements; the mean of the networks.\n"
             f"- Threshold: {card['threshold']:g}.\n"
             f"- {calibration}\n"
-            f"- Training: recipe `{card['training']['recipe']}`; spectra seen: {seen}.",
+            f"- Training: {seen}.",
         ]
     )
+
+
+def _run(run: dict[str, Any]) -> str:
+    """What a network was trained on."""
+    text = f"`{run['run']}`, {run['spectra_seen']:,} spectra of the recipe `{run.get('recipe', 'robust')}`"
+    if share := run.get("published_share"):
+        text += f", {share:.0%} of them of the published one"
+    if start := run.get("start"):
+        text += f", begun with the weights of `{start}`"
+    return text
 
 
 def elements() -> str:

@@ -41,10 +41,15 @@ def release(
         members.append(export_member(network.model, path, check, precision))
         _logger.info("%s", members[-1])
     history = [
-        {"run": network.name, "spectra_seen": network.spectra_seen, "loss": network.loss}
+        {
+            "run": network.name,
+            "spectra_seen": network.spectra_seen,
+            "loss": network.loss,
+            **{name: network.described[name] for name in ("recipe", "published_share", "start")},
+        }
         for network in trained
     ]
-    training = {"recipe": "robust", "runs": history}
+    training = {"runs": history}
     write_card(out, name, members, 0.5, training, {})
     raw = evaluate.simulated(ensemble.Ensemble(out).predict, "robust", "validation", spectra, seed)
     possible = evaluate.possible(raw.windows)

@@ -244,7 +244,6 @@ def train(
             warmup_steps=WARM_UP_STEPS,
         )
     network = {"name": name, "reduction": reduction, "size": size, "views": views}
-    (folder / "network.json").write_text(json.dumps(network), encoding="utf-8")
     model = build(**network)
     _compile(model, rate, loss)
     if start is not None:
@@ -259,6 +258,14 @@ def train(
     else:
         recipe, without = _recipe_of(data)
         source = _stored, (data, seed, batch_size)
+    described = {
+        "network": network,
+        "recipe": recipe,
+        "without": without,
+        "published_share": published_share,
+        "start": start.name if start else None,
+    }
+    (folder / "run.json").write_text(json.dumps(described), encoding="utf-8")
     validation = make_simulator(recipe, without, formulas).block(
         (seed, SETS["validation"].seed), VALIDATION_SPECTRA
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -20,12 +20,14 @@ class Network(NamedTuple):
     ----------
     name : Name of the run.
     model : The network with its final weights.
+    described : Network, recipe and start of the run, as :func:`training.train.train` writes them.
     spectra_seen : Number of spectra of the run.
     loss : Mean loss of its last epoch.
     """
 
     name: str
     model: keras.Model
+    described: dict[str, Any]
     spectra_seen: int
     loss: float
 
@@ -36,9 +38,9 @@ class Network(NamedTuple):
 
 def load_run(run: Path) -> Network:
     """The network of a finished run from its folder."""
-    network = json.loads((run / "network.json").read_text(encoding="utf-8"))
-    model = build(**network)
+    described = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    model = build(**described["network"])
     model.load_weights(run / "final.weights.h5")
     with (run / "log.csv").open(newline="") as file:
         last = list(csv.DictReader(file))[-1]
-    return Network(run.name, model, int(last["spectra"]), float(last["loss"]))
+    return Network(run.name, model, described, int(last["spectra"]), float(last["loss"]))

@@ -36,7 +36,7 @@ class Onsets:
 
 
 def test_report_holds_all_sets(quick_sets, monkeypatch, tmp_path, make_eels):
-    network = report.Network("onsets.compact.robust.0", Onsets(), 123, 0.04)
+    network = report.Network("onsets.compact.robust.0", Onsets(), {}, 123, 0.04)
     monkeypatch.setattr(report, "load_run", lambda run: network)
     make_eels().save(tmp_path / "one.hspy")
     entry = {"id": "one", "file": "one.hspy", "elements": ["Ti", "O"], "dont_care": []}
