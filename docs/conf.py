@@ -34,7 +34,13 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "generated", "comparison", "auto_examples/*.ipynb", "auto_examples/*.py"]
+exclude_patterns = [
+    "_build",
+    "generated",
+    "comparison",
+    "auto_examples/*.ipynb",
+    "auto_examples/*.py",
+]
 suppress_warnings = [
     "config.cache",  # the gallery's settings hold objects
 ]

@@ -118,7 +118,12 @@ def _score(figures: dict[str, Any], name: str) -> str:
 def networks(card: dict[str, Any]) -> str:
     """What the shipped ensemble is made of."""
     rows = [
-        (f"`{member['file']}`", member["architecture"], f"{member['parameters']:,}")
+        (
+            f"`{member['file']}`",
+            member["architecture"],
+            f"{member['parameters']:,}",
+            f"{member.get('weight', 1):g}",
+        )
         for member in card["members"]
     ]
     seen = "; ".join(_run(run) for run in card["training"]["runs"])
@@ -132,10 +137,10 @@ def networks(card: dict[str, Any]) -> str:
         )
     return "\n\n".join(
         [
-            table(("file", "architecture", "parameters"), rows),
+            table(("file", "architecture", "parameters", "weight"), rows),
             f"- Name and date: {card['name']}, {card['date']}; licence {card['licence']}.\n"
             f"- Input: {low} to {high} eV in steps of {card['dispersion']:g} eV, {card['normalisation']}.\n"
-            f"- Output: the probability of {len(card['elements'])} elements; the mean of the networks.\n"
+            f"- Output: the probability of {len(card['elements'])} elements; the weighted mean of the networks.\n"
             f"- Threshold: {card['threshold']:g}.\n"
             f"- {calibration}\n"
             f"- Training: {seen}.",

@@ -83,7 +83,7 @@ def _read_card(folder: Path) -> dict[str, Any]:
 
 
 class Ensemble:
-    """Networks whose mean, calibrated as the card says, is the probability of each element.
+    """Networks whose weighted mean, calibrated as the card says, is the probability of each element.
 
     Parameters
     ----------
@@ -118,13 +118,13 @@ class Ensemble:
                 raise WeightsError(f"The card in {folder} does not describe {path.name}.")
         # what the networks see of a spectrum is computed once for all that share it
         self._features: dict[str, onnxruntime.InferenceSession] = {}
-        self._members: list[tuple[str | None, onnxruntime.InferenceSession]] = []
+        self._members: list[tuple[str | None, float, onnxruntime.InferenceSession]] = []
         for member in members:
             seen = member.get("features")
             if seen and seen["file"] not in self._features:
                 self._features[seen["file"]] = _session(self._checked(folder, seen), device)
             session = _session(self._checked(folder, member), device)
-            self._members.append((seen and seen["file"], session))
+            self._members.append((seen and seen["file"], member.get("weight", 1), session))
 
     @staticmethod
     def _checked(folder: Path, member: dict[str, Any]) -> Path:
@@ -153,7 +153,7 @@ class Ensemble:
     @property
     def provider(self) -> str:
         """Execution provider that runs the networks, e.g. ``"CPUExecutionProvider"``."""
-        return self._members[0][1].get_providers()[0]
+        return self._members[0][2].get_providers()[0]
 
     def predict(self, spectra: np.ndarray, batch_size: int | None = None) -> np.ndarray:
         """Probability of each element.
@@ -173,9 +173,9 @@ class Ensemble:
             batch = np.ascontiguousarray(spectra[first : first + size], np.float32)
             seen: dict[str | None, np.ndarray] = {None: batch}
             seen |= {file: _run(session, batch) for file, session in self._features.items()}
-            for file, session in self._members:
-                result[first : first + size] += _run(session, seen[file])
-        return self.calibrated(result / len(self._members))
+            for file, weight, session in self._members:
+                result[first : first + size] += weight * _run(session, seen[file])
+        return self.calibrated(result / sum(weight for _, weight, _ in self._members))
 
     def calibrated(self, probability: np.ndarray) -> np.ndarray:
         """Platt's calibration of the mean, so that elements with the probability p are there in a share p of cases."""

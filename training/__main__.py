@@ -97,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("runs", nargs="+", help="names of run folders")
     command.add_argument("--out", type=Path, default=WEIGHTS)
     command.add_argument("--name", default="compact")
+    command.add_argument("--weights", nargs="+", type=float, help="of the runs in the mean")
     command.add_argument("--precision", default="fp32", help="fp16 and int8 make smaller files")
     command.add_argument("--seed", type=int, default=1, help="seed of the sets that are scored")
     command.add_argument(
@@ -181,6 +182,7 @@ def main(arguments: list[str] | None = None) -> None:
             options.spectra,
             options.seed,
             options.precision,
+            options.weights,
         )
     elif options.command == "score":
         from training.release import score_measured

@@ -25,9 +25,15 @@ OFFSETS_EV = (-20, -15, -10, -5, 0, 5, 10, 15, 20)
 
 
 def release(
-    runs: list[Path], out: Path, name: str, spectra: int, seed: int, precision: str = "fp32"
+    runs: list[Path],
+    out: Path,
+    name: str,
+    spectra: int,
+    seed: int,
+    precision: str = "fp32",
+    weights: list[float] | None = None,
 ) -> None:
-    """Export `runs` as one ensemble into the folder `out`.
+    """Export `runs` as one ensemble into the folder `out`; its probability is their mean with `weights`.
 
     The threshold is the one with the most exactly right simulated validation spectra; the scores of the card are
     those of test spectra, whose seeds no network was trained or validated on.
@@ -36,9 +42,10 @@ def release(
     (out / f"{FEATURES}.onnx").unlink(missing_ok=True)
     members = []
     trained = [load_run(run) for run in runs]
-    for network in trained:
+    for network, weight in zip(trained, weights or [1] * len(trained), strict=True):
         path = out / f"{network.name}.onnx"
-        members.append(export_member(network.model, path, check, precision))
+        member = export_member(network.model, path, check, precision)
+        members.append(member | {"weight": weight})
         _logger.info("%s", members[-1])
     history = [
         {

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -56,6 +57,17 @@ def test_features_are_computed_once_for_all_members(exported):
     card = json.loads((folder / "card.json").read_text())
     (features,) = {member["features"]["sha256"] for member in card["members"]}
     assert hashlib.sha256((folder / "features.onnx").read_bytes()).hexdigest() == features
+
+
+def test_members_have_weights(exported, tmp_path):
+    folder, models, check = exported
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    card = json.loads((folder / "card.json").read_text())
+    card["members"][1]["weight"] = 3
+    export.save_card(tmp_path, card)
+    one, other = (model.predict(check, verbose=0) for model in models)
+    expected = (one + 3 * other) / 4
+    np.testing.assert_allclose(ensemble.Ensemble(tmp_path).predict(check), expected, atol=1e-5)
 
 
 def test_a_member_runs_alone(exported):
