@@ -25,6 +25,7 @@ from training.edge_library import load
 from training.export import export_member, write_card
 from training.metrics import balanced_threshold, scores
 from training.networks.cnn import cnn
+from training.networks.features import VIEWS
 from training.recipes import PUB
 from training.simulation import Simulator
 
@@ -61,7 +62,7 @@ axes.set(xlabel="Energy loss (eV)", ylabel="Network input", yticks=[])
 
 keras.utils.set_random_seed(0)
 network = cnn(
-    views=True,
+    views=VIEWS,
     stride=4,
     stages=((16,), (32,), (48,), (64,)),
     kernel=8,
