@@ -150,7 +150,7 @@ def networks(card: dict[str, Any]) -> str:
 
 def _run(run: dict[str, Any]) -> str:
     """What a network was trained on."""
-    text = f"`{run['run']}`, {run['spectra_seen']:,} spectra of the recipe `{run.get('recipe', 'robust')}`"
+    text = f"`{run['run']}`, {run['spectra_seen']:,} spectra of the recipe `{run['recipe']}`"
     if share := run.get("published_share"):
         text += f", {share:.0%} of them of the published one"
     if start := run.get("start"):

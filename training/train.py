@@ -49,18 +49,19 @@ def _simulated(
     batch_size: int,
 ) -> Callable[[int], Batch]:
     """A function that simulates the batch of a step."""
-    simulator = make_simulator(recipe, without, formulas)
-    published = make_simulator("visible_pub", formulas=formulas)
     n_published = round(published_share * batch_size)
+    # simulator, what its seed has besides that of the step, number of spectra
+    parts = [(make_simulator(recipe, without, formulas), (), batch_size - n_published)]
+    if n_published:
+        parts.append((make_simulator("visible_pub", formulas=formulas), (1,), n_published))
 
     def batch(step: int) -> Batch:
-        key = (seed, SETS["train"].seed, step)
-        block = simulator.block(key, batch_size - n_published)
-        if not n_published:
-            return block.spectra, block.labels
-        other = published.block((*key, 1), n_published)
-        spectra = np.concatenate([block.spectra, other.spectra])
-        return spectra, np.concatenate([block.labels, other.labels])
+        blocks = [
+            simulator.block((seed, SETS["train"].seed, step, *more), number)
+            for simulator, more, number in parts
+        ]
+        spectra = np.concatenate([block.spectra for block in blocks])
+        return spectra, np.concatenate([block.labels for block in blocks])
 
     return batch
 
