@@ -86,6 +86,6 @@ ROBUST = Recipe(
     background_exponent=(1.5, 5),
     counts_decades=(1, 9),
 )
-# for training beside ROBUST, with labels of the same meaning
-VISIBLE_PUB = replace(PUB, name="visible_pub", effects=frozenset({"visibility"}))
+# for training beside ROBUST, with labels of the same meaning and some spectra without any
+VISIBLE_PUB = replace(PUB, name="visible_pub", effects=frozenset({"visibility", "empty"}))
 RECIPES = {recipe.name: recipe for recipe in (PUB, ROBUST, VISIBLE_PUB)}
