@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--views", nargs="*", help="what the network sees of a spectrum; none for it as it is"
+    )
+    command.add_argument(
+        "--changes", type=json.loads, help='numbers of the network, as {"kernel": 7}'
+    )
+    command.add_argument(
+        "--precision", default="float32", help="or mixed_bfloat16, mixed_float16, faster on GPUs"
+    )
+    command.add_argument(
+        "--teachers", nargs="*", default=(), help="finished runs to learn from beside the labels"
     )
     command.add_argument("--data", type=Path, help="HDF5 file to take instead of fresh spectra")
     command.add_argument("--run", help="name of the run's folder in training/runs")
@@ -165,7 +175,10 @@ def main(arguments: list[str] | None = None) -> None:
             validate_every=options.validate_every,
             data=options.data,
             views=options.views,
+            changes=options.changes,
+            precision=options.precision,
             published_share=options.published_share,
+            teachers=tuple(RUNS / run for run in options.teachers),
         )
     elif options.command == "learning-rate":
         from training.train import search_learning_rate

@@ -6,12 +6,14 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS
 from training import evaluate, metrics
+from training.batches import source_of
 from training.evaluate import Simulated
 from training.markdown import table
 from training.trained import Network, load_run
@@ -21,6 +23,7 @@ _logger = logging.getLogger(__name__)
 CONFUSED_PAIRS = 10
 TIMED_SPECTRA = 64
 NEON_SPECTRA = 800
+UNSEEN_SEED = 1_000_003  # of no run
 BINS = {
     "jump_ratio": (0.04, 0.1, 0.2, 0.5, 1, 2, 8),
     "counts": (1, 1e2, 1e3, 1e4, 1e6, 1e9),
@@ -40,7 +43,7 @@ def report(
     runs : Folders of finished runs.
     out : Folder for ``report.md`` and the figures; made if it is not there.
     spectra : Size of the simulated sets.
-    seed : Seed of the sets; the train set has the seed that the networks were trained with, 0.
+    seed : Seed of the sets.
     catalog : JSON catalog of measured spectra, see :func:`training.evaluate.measured`.
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -60,7 +63,7 @@ def _judge(
 ) -> tuple[dict[str, object], str]:
     """The network's row of the table, and its section."""
 
-    def simulated(recipe: str, name: str, number: int = spectra, seed: int = seed) -> Simulated:
+    def simulated(recipe: str, name: str, number: int = spectra) -> Simulated:
         return evaluate.simulated(network.predict, recipe, name, number, seed)
 
     validation = simulated("robust", "validation")
@@ -77,15 +80,20 @@ def _judge(
         "threshold": f"{threshold:.2f}",
     }
     sets = {
-        "train": simulated("robust", "train", seed=0),
         "robust test": test,
         "robust test without N edges": _chosen(test, ~test.parameters["has_n_edge"]),
         "pub test": simulated("pub", "test"),
         "Ne beside others": evaluate.beside_neon(network.predict, NEON_SPECTRA, seed),
     }
     for name, of in sets.items():
-        result = figures(of)
-        row[name] = f"{result['f1']:.3f} / {result['emr']:.3f}"
+        row[name] = _cell(figures(of))
+    for name, described in (
+        ("trained on", network.described),
+        # what the network would have been trained on with another seed: the difference is overfitting
+        ("not trained on", network.described | {"data": None, "seed": UNSEEN_SEED}),
+    ):
+        labels, probability = _of_training(network, described, spectra)
+        row[name] = _cell(metrics.scores(labels, probability, threshold))
     empty = simulated("pub", "empty", 1000)
     row["empty right"] = f"{np.mean(~(empty.probability > threshold).any(axis=1)):.3f}"
     pure = simulated("pub", "single-element", 800)
@@ -97,7 +105,7 @@ def _judge(
                 {ELEMENTS[i] for i in np.flatnonzero(p > threshold)} for p in chosen.probability
             ]
             result = evaluate.measured_scores(chosen.entries, found)
-            row[name] = f"{result['f1']:.3f} / {result['emr']:.3f}"
+            row[name] = _cell(result)
     row["ms a spectrum"] = f"{1e3 * _seconds(network.predict, test.spectra):.2f}"
 
     stem = network.name.replace(".", "_")
@@ -114,6 +122,23 @@ def _judge(
         parts.append(f"By {name.replace('_', ' ')} (robust test):\n\n{_markdown(rows)}")
     parts.append(f"By element (robust test):\n\n{_markdown(_by_element(test, threshold))}")
     return row, "\n".join(parts)
+
+
+def _cell(scores: dict[str, float]) -> str:
+    return f"{scores['f1']:.3f} / {scores['emr']:.3f}"
+
+
+def _of_training(
+    network: Network, described: dict[str, Any], spectra: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and probabilities, shape (n, 80) each, of the first spectra of a run."""
+    make, arguments = source_of(described)
+    batch = make(*arguments)
+    steps = range(-(-min(spectra, network.spectra_seen) // described["batch_size"]))
+    labels, probability = zip(
+        *((labels, network.predict(x)) for x, labels in map(batch, steps)), strict=True
+    )
+    return np.concatenate(labels), np.concatenate(probability)
 
 
 def _chosen(of: Simulated, rows: np.ndarray) -> Simulated:

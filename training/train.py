@@ -5,118 +5,35 @@ from __future__ import annotations
 import csv
 import json
 import logging
-import multiprocessing
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
-import h5py
 import keras
 import numpy as np
 from tqdm.auto import tqdm
 
 from training import metrics
+from training.batches import Batch, batches, recipe_of, simulated, source_of
 from training.dataset import SETS, make_simulator
 from training.losses import LOSSES
 from training.networks import build
-from training.recipes import RECIPES
+from training.trained import Network, load_run
 
 _logger = logging.getLogger(__name__)
 
 SPECTRA_PER_EPOCH = 16384
 VALIDATION_SPECTRA = 4096
 WARM_UP_STEPS = 500
-AHEAD = 16
 SCHEDULES = ("cosine", "plateau")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 # Annys et al. (2023) halved the rate when three times 32,000 spectra had not raised F1 by 0.025
 PLATEAU_PATIENCE = 3
 PLATEAU_GAIN = 0.025
 LEARNING_RATES = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5)
-
-Batch = tuple[np.ndarray, np.ndarray]  # spectra and labels
-_source: Callable[[int], Batch] | None = None
-
-
-def _simulated(
-    recipe: str,
-    without: tuple[str, ...],
-    published_share: float,
-    formulas: Path | None,
-    seed: int,
-    batch_size: int,
-) -> Callable[[int], Batch]:
-    """A function that simulates the batch of a step."""
-    n_published = round(published_share * batch_size)
-    # simulator, what its seed has besides that of the step, number of spectra
-    parts = [(make_simulator(recipe, without, formulas), (), batch_size - n_published)]
-    if n_published:
-        parts.append((make_simulator("visible_pub", formulas=formulas), (1,), n_published))
-
-    def batch(step: int) -> Batch:
-        blocks = [
-            simulator.block((seed, SETS["train"].seed, step, *more), number)
-            for simulator, more, number in parts
-        ]
-        spectra = np.concatenate([block.spectra for block in blocks])
-        return spectra, np.concatenate([block.labels for block in blocks])
-
-    return batch
-
-
-def _stored(data: Path, seed: int, batch_size: int) -> Callable[[int], Batch]:
-    """A function that reads the batch of a step; every spectrum comes once before one comes again."""
-    file = h5py.File(data)
-    per_pass = len(file["labels"]) // batch_size
-    if not per_pass:
-        raise ValueError(f"{data} holds {len(file['labels'])} spectra, a batch is {batch_size}.")
-
-    def batch(step: int) -> Batch:
-        number, place = divmod(step, per_pass)
-        order = np.random.default_rng((seed, number)).permutation(len(file["labels"]))
-        rows = np.sort(order[place * batch_size : (place + 1) * batch_size])
-        return file["spectra"][rows], file["labels"][rows]
-
-    return batch
-
-
-def _recipe_of(data: Path) -> tuple[str, tuple[str, ...]]:
-    """Recipe of a data set file and the effects it leaves out."""
-    with h5py.File(data) as file:
-        described = json.loads(file.attrs["recipe"])
-    name = described["name"].split("-")[0]
-    return name, tuple(sorted(RECIPES[name].effects - set(described["effects"])))
-
-
-def _start_worker(make_source: Callable, arguments: tuple) -> None:
-    global _source
-    _source = make_source(*arguments)
-
-
-def _make(step: int) -> Batch:
-    return _source(step)
-
-
-@contextmanager
-def _batches(
-    workers: int, source: tuple[Callable, tuple], first: int, last: int
-) -> Iterator[Iterator[Batch]]:
-    """Batches in order, made in other processes at most `AHEAD` batches before they are needed."""
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(workers, _start_worker, source) as pool:
-
-        def in_order() -> Iterator[Batch]:
-            steps = iter(range(first, last))
-            waiting = deque(pool.apply_async(_make, (step,)) for step in islice(steps, AHEAD))
-            while waiting:
-                batch = waiting.popleft().get()
-                if (step := next(steps, None)) is not None:
-                    waiting.append(pool.apply_async(_make, (step,)))
-                yield batch
-
-        yield in_order()
 
 
 def _compile(
@@ -130,6 +47,31 @@ def _step(model: keras.Model, batch: Batch) -> float:
     loss = float(model.train_on_batch(*batch))
     model.reset_metrics()  # else the returned loss is a mean over all batches so far
     return loss
+
+
+@contextmanager
+def _precision(name: str) -> Iterator[None]:
+    """Layers that are made inside compute in this precision; their weights are float32 in each."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _taught(batch: Batch, teachers: list[Network]) -> Batch:
+    """The batch with the mean of its labels and of the teachers' probabilities in their place.
+
+    References
+    ----------
+    G. Hinton, O. Vinyals and J. Dean, arXiv:1503.02531 (2015).
+    """
+    if not teachers:
+        return batch
+    spectra, labels = batch
+    soft = np.mean([teacher.predict(spectra) for teacher in teachers], axis=0)
+    return spectra, (labels + soft) / 2
 
 
 def _resume(folder: Path, model: keras.Model) -> int:
@@ -193,10 +135,13 @@ def train(
     start: Path | None = None,
     reduction: str | None = None,
     views: tuple[str, ...] | None = None,
+    changes: dict[str, Any] | None = None,
     loss: str = "crossentropy",
     schedule: str = "cosine",
+    precision: str = "float32",
     data: Path | None = None,
     published_share: float = 0.0,
+    teachers: tuple[Path, ...] = (),
 ) -> keras.Model:
     """Train a network and keep its checkpoints, its log and its final weights in `folder`.
 
@@ -205,7 +150,7 @@ def train(
 
     Parameters
     ----------
-    name, size, reduction, views : The network, as in :func:`training.networks.build`.
+    name, size, reduction, views, changes : The network, as in :func:`training.networks.build`.
     folder : Folder of the run; made if it does not exist.
     recipe, without : Recipe of the spectra and the effects of it that are left out.
     spectra : Number of spectra of the whole run.
@@ -216,9 +161,12 @@ def train(
     loss : ``"crossentropy"``, or ``"crossentropy+f1"``, the published one.
     schedule : ``"cosine"``: the learning rate falls by a cosine from `learning_rate` to zero over the whole run,
         after a short warm-up. ``"plateau"``, as published: it is halved when :func:`plateau_rate` says so.
+    precision : ``"float32"``, ``"mixed_bfloat16"`` or ``"mixed_float16"``: in the mixed ones layers compute with 16
+        bits, which a GPU and some CPUs do faster; weights and loss keep 32.
     data : Data set file, written by :func:`training.dataset.write`, whose spectra are taken instead of fresh ones.
         The validation spectra are simulated by the recipe of the file.
     published_share : Share of the published recipe among the simulated spectra, labelled by visibility.
+    teachers : Folders of finished runs. The network learns the mean of the labels and of their mean probability.
 
     Returns
     -------
@@ -227,9 +175,13 @@ def train(
     Raises
     ------
     ValueError
-        If the network, the recipe, the loss or the schedule is unknown.
+        If the network, the recipe, the loss, the schedule or the precision is unknown.
     """
-    for word, value, options in (("loss", loss, LOSSES), ("schedule", schedule, SCHEDULES)):
+    for word, value, options in (
+        ("loss", loss, LOSSES),
+        ("schedule", schedule, SCHEDULES),
+        ("precision", precision, PRECISIONS),
+    ):
         if value not in options:
             raise ValueError(f"Unknown {word} {value!r}, options are {', '.join(options)}.")
     folder.mkdir(parents=True, exist_ok=True)
@@ -244,9 +196,16 @@ def train(
             warmup_target=learning_rate,
             warmup_steps=WARM_UP_STEPS,
         )
-    network = {"name": name, "reduction": reduction, "size": size, "views": views}
-    model = build(**network)
-    _compile(model, rate, loss)
+    network = {
+        "name": name,
+        "reduction": reduction,
+        "size": size,
+        "views": views,
+        "changes": changes,
+    }
+    with _precision(precision):
+        model = build(**network)
+        _compile(model, rate, loss)
     if start is not None:
         model.load_weights(start / "final.weights.h5")
     done = _resume(folder, model)
@@ -254,19 +213,23 @@ def train(
     _logger.info(
         "%s: %d parameters, %d of %d epochs done", name, model.count_params(), done, epochs
     )
-    if data is None:
-        source = _simulated, (recipe, without, published_share, formulas, seed, batch_size)
-    else:
-        recipe, without = _recipe_of(data)
-        source = _stored, (data, seed, batch_size)
+    if data is not None:
+        recipe, without = recipe_of(data)
     described = {
         "network": network,
         "recipe": recipe,
         "without": without,
         "published_share": published_share,
+        "formulas": str(formulas) if formulas else None,
+        "data": str(data) if data else None,
+        "seed": seed,
+        "batch_size": batch_size,
+        "precision": precision,
         "start": start.name if start else None,
+        "teachers": [teacher.name for teacher in teachers],
     }
     (folder / "run.json").write_text(json.dumps(described), encoding="utf-8")
+    taught_by = [load_run(teacher) for teacher in teachers]
     validation = make_simulator(recipe, without, formulas).block(
         (seed, SETS["validation"].seed), VALIDATION_SPECTRA
     )
@@ -278,13 +241,16 @@ def train(
         unit_scale=True,
         mininterval=10,
     )
-    with progress, _batches(workers, source, done * steps, epochs * steps) as batches:
+    with (
+        progress,
+        batches(workers, source_of(described), done * steps, epochs * steps) as all_batches,
+    ):
         for epoch in range(done + 1, epochs + 1):
             if schedule == "plateau":
                 model.optimizer.learning_rate = plateau_rate(learning_rate, log.scores)
             begin, losses = time.perf_counter(), []
-            for batch in islice(batches, steps):
-                losses.append(_step(model, batch))
+            for batch in islice(all_batches, steps):
+                losses.append(_step(model, _taught(batch, taught_by)))
                 progress.update(batch_size)
             row = {
                 "epoch": epoch,
@@ -367,17 +333,17 @@ def search_learning_rate(
     Mean loss of the last fifth of the steps for each learning rate.
     """
     steps = max(1, spectra // batch_size)
-    source = _simulated, (recipe, (), 0.0, formulas, seed, batch_size)
+    source = simulated, (recipe, (), 0.0, formulas, seed, batch_size)
     keras.utils.set_random_seed(seed)
     model = build(name, reduction, size)
     weights = model.get_weights()
-    with _batches(workers, source, 0, steps) as batches:
-        batches = list(batches)
+    with batches(workers, source, 0, steps) as some:
+        kept = list(some)
     results = {}
     for rate in rates:
         model.set_weights(weights)
         _compile(model, rate, loss)
-        losses = [_step(model, batch) for batch in tqdm(batches, desc=f"{name} {rate:.0e}")]
+        losses = [_step(model, batch) for batch in tqdm(kept, desc=f"{name} {rate:.0e}")]
         results[rate] = float(np.mean(losses[-max(1, steps // 5) :]))
         _logger.info("%s, learning rate %.0e: loss %.5f", name, rate, results[rate])
     return results

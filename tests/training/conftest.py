@@ -1,3 +1,6 @@
+import json
+
+import h5py
 import numpy as np
 import pytest
 
@@ -30,3 +33,22 @@ def simulator(request, saw_tooth_table):
 @pytest.fixture(scope="session")
 def pub_simulator(saw_tooth_table):
     return Simulator(PUB, Compositions(FORMULAS), saw_tooth_table)
+
+
+@pytest.fixture
+def formulas(tmp_path):
+    """Text file of a few formulas."""
+    path = tmp_path / "formulas.txt"
+    path.write_text("SrTiO3\nLaMnO3\nBN\nFe2O3\nGaAs\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A data set file of 200 spectra that tell their number."""
+    path = tmp_path_factory.mktemp("sets") / "train.h5"
+    with h5py.File(path, "w") as file:
+        file["spectra"] = np.repeat(np.arange(200, dtype=np.float32)[:, None], 3072, axis=1) / 200
+        file["labels"] = (np.arange(200)[:, None] % 80 == np.arange(80)).astype(np.uint8)
+        file.attrs["recipe"] = json.dumps({"name": "pub", "effects": []})
+    return path

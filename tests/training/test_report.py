@@ -36,7 +36,16 @@ class Onsets:
 
 
 def test_report_holds_all_sets(quick_sets, monkeypatch, tmp_path, make_eels):
-    network = report.Network("onsets.compact.robust.0", Onsets(), {}, 123, 0.04)
+    described = {"data": None, "seed": 0, "batch_size": 64}
+    network = report.Network("onsets.compact.robust.0", Onsets(), described, 123, 0.04)
+    read = []
+
+    def source_of(described):
+        """The two batches that a run of 123 spectra has read."""
+        read.append(described["seed"])
+        return lambda: lambda step: (np.zeros((64, 3072)), np.ones((64, 80)) * (step < 2)), ()
+
+    monkeypatch.setattr(report, "source_of", source_of)
     monkeypatch.setattr(report, "load_run", lambda run: network)
     make_eels().save(tmp_path / "one.hspy")
     entry = {"id": "one", "file": "one.hspy", "elements": ["Ti", "O"], "dont_care": []}
@@ -44,8 +53,15 @@ def test_report_holds_all_sets(quick_sets, monkeypatch, tmp_path, make_eels):
     catalog.write_text(json.dumps([entry | {"has_N_edge": False}]))
     report.report([tmp_path], tmp_path / "out", spectra=320, catalog=catalog)
     text = (tmp_path / "out" / "report.md").read_text()
-    for word in ("| 123 |", "Ne beside others", "empty right", "measured without N edges"):
+    for word in (
+        "| 123 |",
+        "Ne beside others",
+        "empty right",
+        "trained on",
+        "measured without N edges",
+    ):
         assert word in text
+    assert read == [0, report.UNSEEN_SEED]
     for word in ("By jump ratio", "By counts", "By element", "Most confused"):
         assert word in text
     assert len(list((tmp_path / "out").glob("*.png"))) == 2

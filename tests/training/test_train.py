@@ -2,16 +2,12 @@ import csv
 import json
 from contextlib import contextmanager
 
-import h5py
+import keras
 import numpy as np
 import pytest
 
 from training import train as training
-from training.dataset import SETS, make_simulator
-from training.recipes import ROBUST
 from training.trained import load_run
-
-FORMULAS = "SrTiO3\nLaMnO3\nBN\nFe2O3\nGaAs\n"
 
 
 @pytest.fixture
@@ -20,9 +16,7 @@ def short_epochs(monkeypatch):
     monkeypatch.setattr(training, "VALIDATION_SPECTRA", 80)
 
 
-def test_a_killed_run_goes_on_where_it_stopped(short_epochs, tmp_path, monkeypatch):
-    formulas = tmp_path / "formulas.txt"
-    formulas.write_text(FORMULAS)
+def test_a_killed_run_goes_on_where_it_stopped(short_epochs, formulas, tmp_path, monkeypatch):
     options = {"spectra": 192, "batch_size": 32, "formulas": formulas, "seed": 3}
     whole = training.train("vit", tmp_path / "whole", **options)
 
@@ -55,57 +49,6 @@ def test_a_killed_run_goes_on_where_it_stopped(short_epochs, tmp_path, monkeypat
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
 
 
-def test_a_share_of_the_published_recipe(tmp_path):
-    formulas = tmp_path / "formulas.txt"
-    formulas.write_text(FORMULAS)
-    mixed, labels = training._simulated("robust", (), 0.25, formulas, 3, 16)(5)
-    assert mixed.shape == (16, 3072)
-    assert labels.shape == (16, 80)
-    published = make_simulator("visible_pub", formulas=formulas)
-    expected = published.block((3, SETS["train"].seed, 5, 1), 4)
-    np.testing.assert_array_equal(mixed[12:], expected.spectra)
-    np.testing.assert_array_equal(labels[12:], expected.labels)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    """A data set file of 200 spectra that tell their number."""
-    path = tmp_path_factory.mktemp("sets") / "train.h5"
-    with h5py.File(path, "w") as file:
-        file["spectra"] = np.repeat(np.arange(200, dtype=np.float32)[:, None], 3072, axis=1) / 200
-        file["labels"] = (np.arange(200)[:, None] % 80 == np.arange(80)).astype(np.uint8)
-        file.attrs["recipe"] = json.dumps({"name": "pub", "effects": []})
-    return path
-
-
-def test_every_stored_spectrum_comes_once_before_one_comes_again(data):
-    source = training._stored(data, seed=1, batch_size=32)
-    batches = [source(step) for step in range(12)]  # six batches a pass
-    numbers = [np.rint(spectra[:, 0] * 200).astype(int) for spectra, _ in batches]
-    for half in (numbers[:6], numbers[6:]):
-        assert len(np.unique(np.concatenate(half))) == 192
-    assert not np.array_equal(numbers[0], numbers[6])
-    for row, (_, labels) in zip(numbers, batches, strict=True):
-        np.testing.assert_array_equal(labels.argmax(axis=1), row % 80)
-    # a run that goes on reads what it would have read
-    again = training._stored(data, seed=1, batch_size=32)(7)
-    np.testing.assert_array_equal(again[0], batches[7][0])
-
-
-def test_too_small_file(data):
-    with pytest.raises(ValueError, match="holds 200 spectra, a batch is 256"):
-        training._stored(data, seed=0, batch_size=256)
-
-
-def test_recipe_of_a_file(data, tmp_path):
-    assert training._recipe_of(data) == ("pub", ())
-    recipe = ROBUST.without("white lines", "counts")
-    with h5py.File(tmp_path / "robust.h5", "w") as file:
-        described = {"name": recipe.name, "effects": sorted(recipe.effects)}
-        file.attrs["recipe"] = json.dumps(described)
-    assert training._recipe_of(tmp_path / "robust.h5") == ("robust", ("counts", "white lines"))
-
-
 def test_plateau_halves_the_rate():
     rate = training.plateau_rate
     assert rate(1e-3, []) == 1e-3
@@ -115,9 +58,9 @@ def test_plateau_halves_the_rate():
     assert rate(1e-3, [0.5] * 7) == 2.5e-4
 
 
-def test_published_training_from_a_file(short_epochs, data, tmp_path, monkeypatch, capsys):
-    formulas = tmp_path / "formulas.txt"
-    formulas.write_text(FORMULAS)
+def test_published_training_from_a_file(
+    short_epochs, data, formulas, tmp_path, monkeypatch, capsys
+):
     monkeypatch.setattr(training, "PLATEAU_PATIENCE", 1)
     monkeypatch.setattr(training, "PLATEAU_GAIN", 1.0)  # never reached after the first
     model = training.train(
@@ -160,7 +103,7 @@ def test_learning_rates_are_compared_from_the_same_start(monkeypatch):
         labels = np.tile(np.arange(80) < 4, (32, 1)).astype(np.uint8)
         yield ((rng.random((32, 3072), np.float32), labels) for _ in range(first, last))
 
-    monkeypatch.setattr(training, "_batches", batches)
+    monkeypatch.setattr(training, "batches", batches)
     results = training.search_learning_rate("mlp", (1e-2, 1e-9), spectra=320, batch_size=32)
     assert list(results) == [1e-2, 1e-9]
     # untrained probabilities are near 0.5, and a rate that changes nothing keeps them there
@@ -172,3 +115,44 @@ def test_unknown_options(tmp_path):
         training.train("vit", tmp_path, loss="hinge")
     with pytest.raises(ValueError, match="Unknown schedule 'steps', options are cosine, plateau"):
         training.train("vit", tmp_path, schedule="steps")
+    with pytest.raises(ValueError, match="Unknown precision 'half', options are float32"):
+        training.train("vit", tmp_path, precision="half")
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_trains_the_same_network(short_epochs, formulas, tmp_path, precision):
+    model = training.train(
+        "vit", tmp_path, spectra=64, batch_size=32, formulas=formulas, precision=precision
+    )
+    assert keras.config.dtype_policy().name == "float32"
+    assert model.get_layer("block0_mlp_in").compute_dtype == precision.removeprefix("mixed_")
+    assert model.get_layer("features").compute_dtype == "float32"
+    # a run is read back in full precision
+    network = load_run(tmp_path)
+    spectra = np.random.default_rng(0).random((4, 3072), np.float32)
+    half = model.predict(spectra, verbose=0)
+    np.testing.assert_allclose(network.predict(spectra), half, atol=0.02)
+    assert not np.array_equal(network.predict(spectra), half)
+
+
+def test_a_student_learns_from_labels_and_teachers():
+    class Teacher:
+        def __init__(self, probability):
+            self.probability = probability
+
+        def predict(self, spectra):
+            return np.full((len(spectra), 80), self.probability)
+
+    batch = np.zeros((2, 3072)), np.ones((2, 80))
+    assert training._taught(batch, []) is batch
+    _, labels = training._taught(batch, [Teacher(0.2), Teacher(0.4)])
+    np.testing.assert_allclose(labels, 0.65)
+
+
+def test_a_run_with_a_teacher_and_another_width(short_epochs, formulas, tmp_path):
+    options = {"spectra": 64, "batch_size": 32, "formulas": formulas, "changes": {"widths": [16]}}
+    training.train("mlp", tmp_path / "teacher", **options)
+    training.train("mlp", tmp_path / "student", teachers=(tmp_path / "teacher",), **options)
+    network = load_run(tmp_path / "student")
+    assert network.described["teachers"] == ["teacher"]
+    assert network.model.get_layer("head0").units == 16

@@ -10,6 +10,8 @@ PyTorch and can be exported to ONNX.
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 
 from training.networks.cct import cct
@@ -214,6 +216,7 @@ def build(
     reduction: str | None = None,
     size: str = "compact",
     views: tuple[str, ...] | None = None,
+    changes: dict[str, Any] | None = None,
 ) -> keras.Model:
     """Build a network by its name.
 
@@ -225,17 +228,23 @@ def build(
     size : ``"published"``, or ``"compact"``, the size that trains on a CPU.
     views : What the network sees of a spectrum, some of :data:`training.networks.features.VIEWS`; by default all in
         the compact size, and none, the plain spectrum, in the published one.
+    changes : Numbers of the network that differ from those of its size, as ``{"widths": (12, 20, 32, 48, 64, 80)}``.
 
     Raises
     ------
     ValueError
-        If there is no such network or view, or the network cannot have the reduction.
+        If there is no such network, view or number, or the network cannot have the reduction.
     """
     if (name, size) not in SIZES:
         options = ", ".join("/".join(key) for key in SIZES)
         raise ValueError(f"Unknown network {name}/{size}, options are {options}.")
     network, numbers = SIZES[name, size]
     numbers = dict(numbers)
+    if unknown := set(changes or ()) - set(numbers):
+        raise ValueError(
+            f"Unknown numbers {sorted(unknown)} of {name}, options are {', '.join(numbers)}."
+        )
+    numbers |= changes or {}
     if views is not None:
         numbers["views"] = views
     if reduction is not None:

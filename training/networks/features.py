@@ -90,5 +90,6 @@ def spectra_input(views: tuple[str, ...]) -> tuple[keras.KerasTensor, keras.Kera
     """
     spectra = keras.Input((N_CHANNELS,), name="spectra")
     if views:
-        return spectra, SpectralFeatures(views, name=FEATURES)(spectra)
+        # in full precision always: half has three digits, and an edge may be a step of one per cent
+        return spectra, SpectralFeatures(views, dtype="float32", name=FEATURES)(spectra)
     return spectra, layers.Reshape((N_CHANNELS, 1), name="channels")(spectra)
