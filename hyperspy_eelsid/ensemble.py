@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 import sys
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ WEIGHTS = Path(__file__).parent / "weights"
 BATCH_SIZE = 32  # fastest on the CPU
 SMALLEST = 1e-6  # network outputs nearer to 0 or 1 are not told apart
 REQUIRED = ("name", "elements", "threshold", "members")  # entries of a card
+ENSEMBLES_KEPT = 4
 DEVICES = ("auto", "cpu", "cuda")
 _GPU, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
@@ -197,7 +198,7 @@ def _name(folder: Path) -> str:
 
 
 def load(model: str | Path | None = None, device: str = "auto") -> Ensemble:
-    """An ensemble, read once.
+    """An ensemble, read once and again when its files have changed.
 
     Parameters
     ----------
@@ -211,7 +212,7 @@ def load(model: str | Path | None = None, device: str = "auto") -> Ensemble:
         If there is no such ensemble, or a file is missing or altered.
     """
     if model is None:
-        return _load(WEIGHTS, device)
+        return _load(WEIGHTS, device, _modified(WEIGHTS))
     installed = models()
     path = installed.get(str(model), Path(model))
     if not path.exists():
@@ -219,7 +220,16 @@ def load(model: str | Path | None = None, device: str = "auto") -> Ensemble:
             f"There is no ensemble {str(model)!r}: it is neither a file nor a folder, nor one of "
             f"those installed ({', '.join(installed)})."
         )
-    return _load(path.resolve(), device)
+    return _load(path.resolve(), device, _modified(path))
 
 
-_load = cache(Ensemble)
+def _modified(path: Path) -> int:
+    """When a file of the ensemble was last written: one retrained in its place is another ensemble."""
+    folder = path if path.is_dir() else path.parent
+    files = [*folder.glob("card.json"), *folder.glob("*.onnx")]
+    return max((file.stat().st_mtime_ns for file in files), default=0)
+
+
+@lru_cache(ENSEMBLES_KEPT)
+def _load(path: Path, device: str, modified: int) -> Ensemble:
+    return Ensemble(path, device)

@@ -91,6 +91,14 @@ def test_ensembles_by_name_and_by_path(tmp_path, spectra):
         load("large")
 
 
+def test_an_ensemble_replaced_in_its_folder_is_read_anew(tmp_path, spectra):
+    write_ensemble(tmp_path, (20.0,))
+    before = load(tmp_path)
+    assert load(tmp_path) is before
+    write_ensemble(tmp_path, (60.0,))
+    assert not np.allclose(load(tmp_path).predict(spectra), before.predict(spectra))
+
+
 def test_devices(steps_folder, monkeypatch):
     assert Ensemble(steps_folder, "cpu").provider == "CPUExecutionProvider"
     with pytest.raises(ValueError, match="Unknown device 'tpu'"):
