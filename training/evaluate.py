@@ -16,7 +16,7 @@ from hyperspy_eelsid.prediction import ONSET_TOLERANCE_EV, edge_range
 from hyperspy_eelsid.preprocessing import energy_axis, to_network_input
 from training import metrics
 from training.dataset import SAMPLES_PER_BLOCK, get_set, make_simulator, simulate_block
-from training.ionisation import EDGE_GROUPS
+from training.ionisation import EDGE_GROUPS, GROUP_LOW
 from training.simulation import Block
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ class Simulated(NamedTuple):
     spectra : Network input, shape (n, 3072); only the first thousand are kept.
     labels, probability : Shape (n, 80) each.
     windows : First and last energy of an onset that can be seen [eV], shape (n, 2).
-    parameters : Drawn parameters and whether an N edge is visible, arrays of length n.
+    parameters : Drawn parameters, whether an N edge is visible, and the onset of the only visible major edge [eV], NaN
+        in spectra with more or none; arrays of length n.
     """
 
     spectra: np.ndarray
@@ -87,6 +88,12 @@ def beside_neon(predict: Predict, spectra: int, seed: int) -> Simulated:
     return _predicted(predict, [block], spectra)
 
 
+def _only_onset(block: Block) -> np.ndarray:
+    """Where the only visible major edge of each spectrum begins [eV]; NaN where there are more or none."""
+    onset = block.groups @ GROUP_LOW[~np.isnan(GROUP_LOW)] + block.parameters["energy_offset"]
+    return np.where(block.groups.sum(axis=1) == 1, onset, np.nan)
+
+
 def _predicted(predict: Predict, blocks: Iterable[Block], number: int) -> Simulated:
     spectra, labels, probability, windows, parameters = [], [], [], [], []
     kept = 0
@@ -98,7 +105,8 @@ def _predicted(predict: Predict, blocks: Iterable[Block], number: int) -> Simula
         labels.append(block.labels)
         kept_parameters = {name: p[name] for name in KEPT_PARAMETERS}
         has_n_edge = block.groups[:, N_GROUPS].any(axis=1)
-        parameters.append(kept_parameters | {"has_n_edge": has_n_edge})
+        more = {"has_n_edge": has_n_edge, "only_onset": _only_onset(block)}
+        parameters.append(kept_parameters | more)
         spectra.append(block.spectra[: max(KEPT_SPECTRA - kept, 0)])
         kept += len(spectra[-1])
     together = {

@@ -17,6 +17,8 @@ from hyperspy_eelsid.edges import ELEMENTS, element_index
 from hyperspy_eelsid.preprocessing import N_CHANNELS, normalise
 from training.networks.head import ClassToken
 
+AT_ONSET_EV = -15, 60
+
 
 def relevance(
     model: keras.Model,
@@ -40,6 +42,10 @@ def relevance(
         tell the positions apart, the same feature speaks for an element at one energy and against it at another, and
         the mean is misleading.
 
+    See Also
+    --------
+    share_at_onset : How often the relevance sits where the edge does.
+
     Returns
     -------
     Relevance between 0 and 1, shape (n, 3072); zero where nothing speaks for the element.
@@ -54,7 +60,7 @@ def relevance(
     if isinstance(elements, str):
         elements = [elements] * len(spectra)
     wanted = np.array([element_index(element) for element in elements])
-    chosen = [model.get_layer(name) for name in layer_names or default_layers(model)]
+    chosen = [model.get_layer(name) for name in layer_names or default_layers(model, local)]
     maps = np.zeros((len(spectra), N_CHANNELS))
     for layer, (features, gradients) in zip(
         chosen, _features_and_gradients(model, chosen, spectra, wanted), strict=True
@@ -69,8 +75,12 @@ def relevance(
     return normalise(maps)
 
 
-def default_layers(model: keras.Model) -> tuple[str, ...]:
-    """All attention layers, or the last features along the energy axis where there is no attention.
+def default_layers(model: keras.Model, local: bool = False) -> tuple[str, ...]:
+    """Layers in which a network is explained.
+
+    With mean gradients all attention layers, as published, or the last features along the energy axis where there is
+    no attention; with local ones what the energy axis is reduced from, since behind it every position has its own
+    weights.
 
     Raises
     ------
@@ -78,15 +88,29 @@ def default_layers(model: keras.Model) -> tuple[str, ...]:
         If the network has no features along the energy axis.
     """
     attention = [x.name for x in model.layers if isinstance(x, layers.MultiHeadAttention)]
-    if attention:
+    if attention and not local:
         return tuple(attention)
     learned = [x for x in model.layers if isinstance(x, layers.Conv1D) and x.kernel_size != (1,)]
     if not learned:
         raise ValueError(f"The network {model.name} has no features along the energy axis.")
     after = model.layers[model.layers.index(learned[-1]) :]
-    along = [x for x in after if isinstance(x, layers.Activation | layers.Add)]
-    along = [x for x in along if len(x.output.shape) == 3]
+    along = [x for x in after if len(x.output.shape) == 3]
+    if not local:
+        along = [x for x in along if isinstance(x, layers.Activation | layers.Add)]
     return ((along or learned)[-1].name,)
+
+
+def share_at_onset(relevance: np.ndarray, onset: np.ndarray) -> float:
+    """Share of spectra with one edge in which the most relevant channel is between 15 eV before the onset and 60 after.
+
+    Parameters
+    ----------
+    relevance : As :func:`relevance` returns it, shape (n, 3072).
+    onset : Where the edge begins [eV], shape (n,).
+    """
+    distance = relevance.argmax(axis=1) - onset
+    before, after = AT_ONSET_EV
+    return float(np.mean((distance >= before) & (distance <= after)))
 
 
 def positions(model: keras.Model, tensor: keras.KerasTensor) -> np.ndarray:

@@ -10,11 +10,13 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS
 from training import evaluate, metrics
 from training.batches import source_of
 from training.evaluate import Simulated
+from training.gradcam import relevance, share_at_onset
 from training.markdown import table
 from training.trained import Network, load_run
 
@@ -22,6 +24,7 @@ _logger = logging.getLogger(__name__)
 
 CONFUSED_PAIRS = 10
 TIMED_SPECTRA = 64
+EXPLAINED_SPECTRA = 100
 NEON_SPECTRA = 800
 UNSEEN_SEED = 1_000_003  # of no run
 BINS = {
@@ -98,6 +101,7 @@ def _judge(
     row["empty right"] = f"{np.mean(~(empty.probability > threshold).any(axis=1)):.3f}"
     pure = simulated("pub", "single-element", 800)
     row["pure elements"] = f"{figures(pure)['emr']:.3f}"
+    row["relevance at the onset"], explained = _relevance(network, pure, threshold)
     if catalog is not None:
         measured = evaluate.measured_probability(network.predict, catalog)
         for name, chosen in measured.items():
@@ -111,10 +115,14 @@ def _judge(
     stem = network.name.replace(".", "_")
     _confusion_figure(pure, out / f"{stem}_confusion.png")
     _threshold_figure(test, out / f"{stem}_thresholds.png")
+    if explained is not None:
+        explained.savefig(out / f"{stem}_relevance.png", dpi=110)
+        plt.close(explained)
     parts = [
         f"## {network.name}\n",
         f"![Mean probability of each element in spectra of pure elements]({stem}_confusion.png)\n",
         f"![Scores against the threshold]({stem}_thresholds.png)\n",
+        f"![What the network looks at in four spectra]({stem}_relevance.png)\n" * bool(explained),
         "Most confused (pure elements): " + ", ".join(confused_pairs(pure)) + "\n",
     ]
     for name, edges in BINS.items():
@@ -139,6 +147,33 @@ def _of_training(
         *((labels, network.predict(x)) for x, labels in map(batch, steps)), strict=True
     )
     return np.concatenate(labels), np.concatenate(probability)
+
+
+def _relevance(network: Network, pure: Simulated, threshold: float) -> tuple[str, Figure | None]:
+    """How often the relevance of a right answer sits at the onset of the only edge, and a figure of some.
+
+    The first share is that of Grad-CAM with mean gradients, as published, the second that with local ones.
+    """
+    kept = len(pure.spectra)
+    right = np.all((pure.probability > threshold) == pure.labels, axis=1)
+    onset = pure.parameters["only_onset"]
+    rows = np.flatnonzero((right & np.isfinite(onset))[:kept])[:EXPLAINED_SPECTRA]
+    spectra, onset = pure.spectra[rows], onset[rows]
+    elements = [ELEMENTS[i] for i in pure.labels[rows].argmax(axis=1)]
+    try:
+        maps = [relevance(network.model, spectra, elements, local=local) for local in (False, True)]
+    except (ValueError, NotImplementedError) as error:
+        _logger.info("%s: %s", network.name, error)
+        return "", None
+    figure, all_axes = plt.subplots(2, 2, figsize=(9, 5), layout="constrained")
+    for row, axes in enumerate(all_axes.flat[: len(rows)]):
+        window = np.flatnonzero(spectra[row])
+        axes.plot(window, spectra[row, window], color="k", linewidth=0.8)
+        axes.fill_between(window, maps[1][row, window], alpha=0.5, label="relevance")
+        axes.axvline(onset[row], color="r", linewidth=0.8, label=f"onset of {elements[row]}")
+        axes.set(xlabel="Energy loss (eV)", yticks=())
+        axes.legend(fontsize=7)
+    return " / ".join(f"{share_at_onset(of, onset):.2f}" for of in maps), figure
 
 
 def _chosen(of: Simulated, rows: np.ndarray) -> Simulated:

@@ -5,7 +5,7 @@ from keras import layers
 
 from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS
 from hyperspy_eelsid.exceptions import UnknownElementError
-from training.gradcam import default_layers, positions, relevance
+from training.gradcam import default_layers, positions, relevance, share_at_onset
 from training.networks import SIZES
 
 
@@ -53,6 +53,12 @@ def test_relevance_sits_at_the_onset(step_network, onset):
     assert found.shape == (1, 3072) and found.max() == 1
     assert abs(int(found.argmax()) - onset) <= 4
     assert found[0, onset - 8 : onset + 8].sum() > 0.95 * found.sum()
+
+
+def test_share_at_the_onset():
+    relevance = np.eye(3072)[[520, 540, 600, 900]]
+    assert share_at_onset(relevance, np.full(4, 532)) == 0.5
+    assert share_at_onset(relevance, np.array([532, 532, 560, 532])) == 0.75
 
 
 def test_each_spectrum_has_its_own_element(step_network):

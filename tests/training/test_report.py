@@ -1,4 +1,5 @@
 import json
+import re
 
 import hyperspy.api as hs
 import numpy as np
@@ -46,6 +47,13 @@ def test_report_holds_all_sets(quick_sets, monkeypatch, tmp_path, make_eels):
         return lambda: lambda step: (np.zeros((64, 3072)), np.ones((64, 80)) * (step < 2)), ()
 
     monkeypatch.setattr(report, "source_of", source_of)
+
+    def relevance(model, spectra, elements, local):
+        """The published way sees nothing, the local one the first onset of the element."""
+        onsets = [round(min(edge_groups(element).values())) for element in elements]
+        return np.eye(3072)[onsets] * local
+
+    monkeypatch.setattr(report, "relevance", relevance)
     monkeypatch.setattr(report, "load_run", lambda run: network)
     make_eels().save(tmp_path / "one.hspy")
     entry = {"id": "one", "file": "one.hspy", "elements": ["Ti", "O"], "dont_care": []}
@@ -64,7 +72,19 @@ def test_report_holds_all_sets(quick_sets, monkeypatch, tmp_path, make_eels):
     assert read == [0, report.UNSEEN_SEED]
     for word in ("By jump ratio", "By counts", "By element", "Most confused"):
         assert word in text
-    assert len(list((tmp_path / "out").glob("*.png"))) == 2
+    (shares,) = re.findall(r"\| (0\.\d\d) / (0\.\d\d) \|", text)
+    assert shares[0] == "0.00" < shares[1]
+    assert len(list((tmp_path / "out").glob("*.png"))) == 3
+
+
+def test_onset_of_the_only_edge(quick_sets):
+    of = evaluate.simulated(lambda x: np.zeros((len(x), 80)), "pub", "single-element", 160, seed=0)
+    onset, offset = of.parameters["only_onset"], of.parameters["energy_offset"]
+    for row in np.flatnonzero(np.isfinite(onset)):
+        (element,) = np.flatnonzero(of.labels[row])
+        assert onset[row] - offset[row] in edge_groups(ELEMENTS[element]).values()
+    # elements with one major group always show one edge only
+    assert np.isfinite(onset[of.parameters["query"] == ELEMENTS.index("O")]).all()
 
 
 def test_confusion_of_pure_elements(quick_sets):
