@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import dask.array as da
 import numpy as np
@@ -40,21 +40,56 @@ def scale_parameter(component: Component) -> Parameter:
     return component.A if isinstance(component, PowerLaw) else component.intensity
 
 
+def onset_parameters(model: EELSModel) -> list[Parameter]:
+    """The onset energies that no other determines; in a model of ``auto_model`` one for each element."""
+    edges = (component for component in model if isinstance(component, EELSCLEdge))
+    return [edge.onset_energy for edge in edges if edge.onset_energy.twin is None]
+
+
+def onset_energies(model: EELSModel) -> np.ndarray:
+    """Stored onsets of all pixels [eV].
+
+    Parameters
+    ----------
+    model : Model of power laws and edges.
+
+    Returns
+    -------
+    Values of :func:`onset_parameters`, shape (n_pixels, n_parameters).
+    """
+    stored = [
+        np.where(p.map["is_set"], p.map["values"], p.value).ravel() for p in onset_parameters(model)
+    ]
+    return np.stack(stored, axis=1)
+
+
+def mean_onsets(model: EELSModel) -> np.ndarray:
+    """Onsets of the mean spectrum [eV], shape (n_parameters,)."""
+    onsets = onset_energies(model)
+    # without the rounding error of a mean where all pixels have the same
+    return onsets[0] + (onsets - onsets[0]).mean(axis=0)
+
+
 class DesignMatrix:
     """Spectra of the linear parts of a model with a factor of 1.
 
     Parameters
     ----------
     model : Model of power laws and edges.
+    onsets : Values for :func:`onset_parameters` [eV], shape (n_parameters,).
     """
 
-    def __init__(self, model: EELSModel) -> None:
+    def __init__(self, model: EELSModel, onsets: np.ndarray) -> None:
         parts = linear_parts(model)
+        parameters = onset_parameters(model)
+        before = [parameter.value for parameter in parameters]
+        _set_onsets(parameters, onsets)
         self._plain = _shapes(parts, model.axis.axis)
         self._convolved = np.array([part[0].convolved for part in parts])
         if model.low_loss is not None:
             convolved = [part for part in parts if part[0].convolved]
             self._padded = _shapes(convolved, model._convolution_axis)
+        _set_onsets(parameters, before)
 
     def __call__(self, low_loss: np.ndarray | None = None) -> np.ndarray:
         """Design matrix, shape (n_channels, n_parts).
@@ -70,6 +105,62 @@ class DesignMatrix:
             low_loss[:, None], self._padded, mode="valid", axes=0
         )
         return columns
+
+
+class PixelDesigns:
+    """Design matrices of all pixels of a model: one for all that have the same onsets and no low loss.
+
+    Parameters
+    ----------
+    model : Model of power laws and edges.
+    onsets : Onsets in each pixel [eV], shape (n_pixels, n_parameters); by default those that the model stores.
+
+    Attributes
+    ----------
+    which : Numbers of the onsets of the pixels, shape (n_pixels,).
+    """
+
+    def __init__(self, model: EELSModel, onsets: np.ndarray | None = None) -> None:
+        stored = onset_energies(model) if onsets is None else onsets
+        different, which = np.unique(stored, axis=0, return_inverse=True)
+        self.which = which.ravel()
+        self._designs = [DesignMatrix(model, values) for values in different]
+
+    def groups(
+        self, which: np.ndarray, low_loss: np.ndarray | None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Pixels that share a design matrix, and that matrix; those without a valid low loss are in no group.
+
+        Parameters
+        ----------
+        which : A part of the attribute, shape (n,).
+        low_loss : Low-loss spectra of these pixels, shape (n, n_low_loss), or None without multiple scattering.
+
+        Yields
+        ------
+        pixels, columns : Places in `which`, and a matrix of shape (n_channels, n_parts).
+        """
+        for number in np.unique(which):
+            pixels = np.flatnonzero(which == number)
+            if low_loss is None:
+                yield pixels, self._designs[number]()
+                continue
+            for pixel in pixels:
+                if np.isfinite(low_loss[pixel]).all() and low_loss[pixel].any():
+                    yield pixels[pixels == pixel], self._designs[number](low_loss[pixel])
+
+
+def low_loss_pixels(model: EELSModel) -> np.ndarray | da.Array | None:
+    """Low-loss spectra of a model, shape (n_pixels, n_low_loss), or None."""
+    if model.low_loss is None:
+        return None
+    return model.low_loss.data.reshape(-1, model.low_loss.data.shape[-1])
+
+
+def _set_onsets(parameters: list[Parameter], onsets: Iterable[float]) -> None:
+    for parameter, onset in zip(parameters, onsets, strict=True):
+        if parameter.value != onset:  # a new value integrates the cross section again
+            parameter.value = float(onset)
 
 
 def _shapes(parts: list[list[Component]], energy: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,11 +25,12 @@ from hyperspy_eelsid.exceptions import (
     UnknownElementError,
 )
 from hyperspy_eelsid.linear_fit import (
-    DesignMatrix,
     LinearFit,
+    PixelDesigns,
     blocks,
     edges_of,
     linear_parts,
+    low_loss_pixels,
     mean_spectrum,
     recorded_channels,
     scale_parameter,
@@ -116,32 +117,34 @@ class ElementModel(EELSModel):
         show_progressbar : Show a progress bar; None takes HyperSpy's preference.
         """
         channels = np.flatnonzero(self._channel_switches)
-        data = self.signal.data[..., channels]
-        pixels = data.reshape(-1, len(channels))
-        mean = mean_spectrum(data)
-        design = DesignMatrix(self)
-        common = LinearFit(design()[channels], mean)
-        low_loss = None
-        if self.low_loss is not None:
-            low_loss = self.low_loss.data.reshape(len(pixels), -1)
-        show = (
-            preferences.General.show_progressbar if show_progressbar is None else show_progressbar
-        )
-        results = []
-        with tqdm(total=len(pixels), unit="pixels", disable=not show or len(pixels) < 500) as bar:
-            for block in blocks(pixels):
-                counts = np.asarray(pixels[block], np.float64)
-                if low_loss is None:
-                    results.append(common.solve(counts))
-                else:
-                    for row, spectrum in zip(counts, np.asarray(low_loss[block]), strict=True):
-                        if np.isfinite(spectrum).all() and spectrum.any():
-                            fit = LinearFit(design(spectrum)[channels], mean)
-                            results.append(fit.solve(row[None]))
-                        else:
-                            results.append(common.solve(np.full_like(row[None], np.nan)))
+        mean = mean_spectrum(self.signal.data[..., channels])
+        designs = PixelDesigns(self)
+        n_pixels, n_parts = len(designs.which), len(linear_parts(self))
+        factors, errors = np.full((2, n_pixels, n_parts), np.nan)
+        chisq, n_used = np.full((2, n_pixels), np.nan)
+        for block, counts, low_loss in self._blocks(show_progressbar):
+            counts = counts[:, channels]
+            for pixels, columns in designs.groups(designs.which[block], low_loss):
+                fit = LinearFit(columns[channels], mean).solve(counts[pixels])
+                for result, part in zip((factors, errors, chisq, n_used), fit, strict=True):
+                    result[block][pixels] = part
+        self._keep(factors, errors, chisq, n_used)
+
+    def _blocks(
+        self, show_progressbar: bool | None
+    ) -> Iterator[tuple[slice, np.ndarray, np.ndarray | None]]:
+        """Parts of the pixels, with their counts and low-loss spectra in memory."""
+        spectra = self.signal.data.reshape(-1, self.axis.size)
+        low_losses = low_loss_pixels(self)
+        show = show_progressbar
+        if show is None:
+            show = preferences.General.show_progressbar
+        disable = not show or len(spectra) < 500
+        with tqdm(total=len(spectra), unit="pixels", disable=disable) as bar:
+            for block in blocks(spectra):
+                counts = np.asarray(spectra[block], np.float64)
+                yield block, counts, None if low_losses is None else np.asarray(low_losses[block])
                 bar.update(len(counts))
-        self._keep(*(np.concatenate(result) for result in zip(*results, strict=True)))
 
     def _keep(
         self, factors: np.ndarray, errors: np.ndarray, chisq: np.ndarray, n_used: np.ndarray

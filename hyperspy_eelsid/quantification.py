@@ -14,8 +14,11 @@ from hyperspy_eelsid.edges import visible_groups
 from hyperspy_eelsid.linear_fit import (
     DesignMatrix,
     LinearFit,
+    PixelDesigns,
     edges_of,
     linear_parts,
+    low_loss_pixels,
+    mean_onsets,
     mean_spectrum,
     recorded_channels,
     robust_ratio,
@@ -130,12 +133,12 @@ def significance(model: EELSModel) -> dict[str, Significance]:
     spectrum = mean_spectrum(model.signal.data)
     channels = recorded_channels(spectrum)
     spectrum, energy = spectrum[channels], model.axis.axis[channels]
-    columns = DesignMatrix(model)(_mean_low_loss(model))[channels]
+    columns = DesignMatrix(model, mean_onsets(model))(_mean_low_loss(model))[channels]
     correlated = round(CORRELATED_EV / model.axis.scale)
     first = columns.shape[1] - len(edges_of(model))
     result = {}
     for part, (element, edges) in enumerate(edges_of(model).items(), first):
-        shift = edges[0].onset_energy.value - edges[0].GOS.onset_energy
+        shift = edges[0].onset_energy.map["values"].mean() - edges[0].GOS.onset_energy
         ratios = []
         for onset in visible_groups(element, energy[0], energy[-1]).values():
             above = energy - onset - shift
@@ -160,20 +163,30 @@ def residual(model: EELSModel) -> EELSSpectrum:
     -------
     A signal like that of the model, lazy if it is; NaN in pixels that were not fitted.
     """
-    design = DesignMatrix(model)
-    factors = np.stack(
-        [scale_parameter(part[0]).map["values"].ravel() for part in linear_parts(model)], axis=1
-    )
-    data = model.signal.data
-    if model.low_loss is None:
-        columns = design()
-        if model.signal._lazy:
-            factors = da.from_array(factors.reshape(*data.shape[:-1], -1))
-        fitted = (factors @ columns.T).reshape(data.shape)
+    designs = PixelDesigns(model)
+    data, low_losses = model.signal.data, low_loss_pixels(model)
+    factors = [scale_parameter(part[0]).map["values"].ravel() for part in linear_parts(model)]
+    inputs = [np.stack(factors, axis=1), designs.which[:, None]]
+    if low_losses is not None:
+        inputs.append(low_losses)
+
+    def expected(
+        factors: np.ndarray, which: np.ndarray, low_loss: np.ndarray | None = None
+    ) -> np.ndarray:
+        spectra = np.full((len(factors), data.shape[-1]), np.nan)
+        for pixels, columns in designs.groups(which[:, 0], low_loss):
+            spectra[pixels] = factors[pixels] @ columns.T
+        return spectra
+
+    if model.signal._lazy:
+        chunks = data.reshape(-1, data.shape[-1]).chunks[0]
+        inputs = [da.asarray(values).rechunk((chunks, -1)) for values in inputs]
+        fitted = da.map_blocks(
+            expected, *inputs, chunks=(chunks, data.shape[-1:]), dtype=np.float64
+        )
     else:
-        low_loss = np.asarray(model.low_loss.data).reshape(len(factors), -1)
-        rows = [design(ll) @ row for row, ll in zip(factors, low_loss, strict=True)]
-        fitted = np.stack(rows).reshape(data.shape)
+        fitted = expected(*map(np.asarray, inputs))
+    fitted = fitted.reshape(data.shape)
     result = model.signal._deepcopy_with_new_data(data - fitted)
     result.metadata.General.title = f"{model.signal.metadata.General.title} residual".strip()
     return result
@@ -187,7 +200,8 @@ def _mean_fit(model: EELSModel) -> LinearFit:
     """Fit of the mean spectrum in the fitted channels."""
     channels = np.flatnonzero(model._channel_switches)
     expected = mean_spectrum(model.signal.data[..., channels])
-    return LinearFit(DesignMatrix(model)(_mean_low_loss(model))[channels], expected)
+    columns = DesignMatrix(model, mean_onsets(model))(_mean_low_loss(model))
+    return LinearFit(columns[channels], expected)
 
 
 def _described(signal: BaseSignal, element: str, quantity: str, variance: BaseSignal) -> BaseSignal:
