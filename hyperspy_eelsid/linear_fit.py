@@ -8,14 +8,17 @@ import dask.array as da
 import numpy as np
 from exspy.components import EELSCLEdge
 from exspy.models import EELSModel
+from hyperspy.api import preferences
 from hyperspy.component import Component, Parameter
 from hyperspy.components1d import PowerLaw
 from scipy.optimize import nnls
 from scipy.signal import fftconvolve
+from tqdm.auto import tqdm
 
 from hyperspy_eelsid.exceptions import EnergyAxisError, InvalidSpectraError
 
 PIXELS_PER_BLOCK = 1000
+FEW_PIXELS = 500  # for which no progress is shown
 
 
 def edges_of(model: EELSModel) -> dict[str, list[EELSCLEdge]]:
@@ -68,6 +71,12 @@ def mean_onsets(model: EELSModel) -> np.ndarray:
     onsets = onset_energies(model)
     # without the rounding error of a mean where all pixels have the same
     return onsets[0] + (onsets - onsets[0]).mean(axis=0)
+
+
+def mean_shift(edges: list[EELSCLEdge]) -> float:
+    """How far the edges of an element are from the table, in the mean of all pixels [eV]."""
+    onset = edges[0].onset_energy
+    return float(onset.map["values"].mean() - edges[0].GOS.onset_energy)
 
 
 class DesignMatrix:
@@ -329,3 +338,29 @@ def blocks(pixels: np.ndarray | da.Array) -> Iterator[slice]:
     ends = np.cumsum(sizes) if sizes else np.arange(PIXELS_PER_BLOCK, len(pixels), PIXELS_PER_BLOCK)
     edges = np.unique(np.concatenate([[0], ends, [len(pixels)]])).tolist()
     return (slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True))
+
+
+def pixel_blocks(
+    model: EELSModel, show_progressbar: bool | None
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray | None]]:
+    """Blocks of pixels with their counts and low-loss spectra in memory.
+
+    Parameters
+    ----------
+    model : Model of power laws and edges.
+    show_progressbar : Show a progress bar; None takes HyperSpy's preference.
+
+    Yields
+    ------
+    block, counts, low_loss : Slice of the pixels; spectra of shape (n_pixels, n_channels) and (n_pixels,
+        n_low_loss), the last None in a model without.
+    """
+    spectra = model.signal.data.reshape(-1, model.axis.size)
+    low_losses = low_loss_pixels(model)
+    show = preferences.General.show_progressbar if show_progressbar is None else show_progressbar
+    disable = not show or len(spectra) < FEW_PIXELS
+    with tqdm(total=len(spectra), unit="pixels", disable=disable) as bar:
+        for block in blocks(spectra):
+            counts = np.asarray(spectra[block], np.float64)
+            yield block, counts, None if low_losses is None else np.asarray(low_losses[block])
+            bar.update(len(counts))

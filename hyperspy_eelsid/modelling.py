@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from exspy.components import EELSCLEdge
 from exspy.models import EELSModel
-from hyperspy.api import preferences
 from hyperspy.components1d import PowerLaw
 from hyperspy.model import ModelSpecialSlicers
 from hyperspy.signals import BaseSignal
-from tqdm.auto import tqdm
 
 from hyperspy_eelsid import quantification
 from hyperspy_eelsid.components import CoreLossEdge
+from hyperspy_eelsid.drift import pixel_shifts
 from hyperspy_eelsid.edges import edges_in_window, visible_groups
 from hyperspy_eelsid.exceptions import (
     EnergyAxisError,
@@ -27,11 +26,11 @@ from hyperspy_eelsid.exceptions import (
 from hyperspy_eelsid.linear_fit import (
     LinearFit,
     PixelDesigns,
-    blocks,
     edges_of,
     linear_parts,
-    low_loss_pixels,
+    mean_shift,
     mean_spectrum,
+    pixel_blocks,
     recorded_channels,
     scale_parameter,
 )
@@ -122,7 +121,7 @@ class ElementModel(EELSModel):
         n_pixels, n_parts = len(designs.which), len(linear_parts(self))
         factors, errors = np.full((2, n_pixels, n_parts), np.nan)
         chisq, n_used = np.full((2, n_pixels), np.nan)
-        for block, counts, low_loss in self._blocks(show_progressbar):
+        for block, counts, low_loss in pixel_blocks(self, show_progressbar):
             counts = counts[:, channels]
             for pixels, columns in designs.groups(designs.which[block], low_loss):
                 fit = LinearFit(columns[channels], mean).solve(counts[pixels])
@@ -130,21 +129,32 @@ class ElementModel(EELSModel):
                     result[block][pixels] = part
         self._keep(factors, errors, chisq, n_used)
 
-    def _blocks(
-        self, show_progressbar: bool | None
-    ) -> Iterator[tuple[slice, np.ndarray, np.ndarray | None]]:
-        """Parts of the pixels, with their counts and low-loss spectra in memory."""
-        spectra = self.signal.data.reshape(-1, self.axis.size)
-        low_losses = low_loss_pixels(self)
-        show = show_progressbar
-        if show is None:
-            show = preferences.General.show_progressbar
-        disable = not show or len(spectra) < 500
-        with tqdm(total=len(spectra), unit="pixels", disable=disable) as bar:
-            for block in blocks(spectra):
-                counts = np.asarray(spectra[block], np.float64)
-                yield block, counts, None if low_losses is None else np.asarray(low_losses[block])
-                bar.update(len(counts))
+    def estimate_onset_shifts(self, show_progressbar: bool | None = None) -> BaseSignal:
+        """Find how far the edges of each pixel are from those of the image, where the energy axis drifts.
+
+        All edges of a pixel are shifted together, by 4 eV at most, to where they fit best; fine structure is
+        known from the image. Shifts that the noise of a pixel leaves uncertain are drawn to zero. They are stored in
+        the maps of the onset energies, which :meth:`fit_linear` and all that follows use.
+
+        Parameters
+        ----------
+        show_progressbar : Show progress bars; None takes HyperSpy's preference.
+
+        Returns
+        -------
+        Shift [eV] in every pixel, in steps of 0.25 eV. Of a model with a low loss it is the shift beside
+        that of the low-loss spectrum.
+        """
+        shifts = pixel_shifts(self, show_progressbar).reshape(self.chisq.data.shape)
+        for edges in edges_of(self).values():
+            for edge in edges:
+                onset = edge.onset_energy.map["values"]
+                onset[:] = edge.GOS.onset_energy + mean_shift([edge]) + shifts
+        self.fetch_stored_values()
+        result = self.chisq._deepcopy_with_new_data(shifts)
+        result.metadata.General.title = "Onset shift"
+        result.metadata.set_item("Signal.quantity", "Onset shift (eV)")
+        return result
 
     def _keep(
         self, factors: np.ndarray, errors: np.ndarray, chisq: np.ndarray, n_used: np.ndarray
@@ -206,7 +216,7 @@ def auto_model(
     collection_angle: float | None = None,
     background: Iterable[float] = BACKGROUND_EXPONENTS,
     fine_structure: float = FINE_STRUCTURE_EV,
-    onset_shift: bool = True,
+    onset_shift: str | None = "image",
     fit: bool = True,
     show_progressbar: bool | None = None,
 ) -> ElementModel:
@@ -232,7 +242,9 @@ def auto_model(
     convergence_angle, collection_angle : Semi-angles [mrad].
     background : Exponents of the power laws of which the background is the sum.
     fine_structure : Width [eV] of the fine structure after each major onset, which is left out of the fit.
-    onset_shift : Move the edges of each element, by 14 eV at most, to where the mean spectrum rises; the shift is
+    onset_shift : ``"image"`` moves the edges of each element, by 14 eV at most, to where the mean spectrum rises;
+        ``"pixel"`` then also those of each pixel, by 4 eV at most, see
+        :meth:`ElementModel.estimate_onset_shifts`; None keeps the table. The shift is
         ``edge.onset_energy.value - edge.GOS.onset_energy``.
     fit : Fit the model in all pixels.
     show_progressbar : Show progress bars; None takes HyperSpy's preference.
@@ -249,7 +261,11 @@ def auto_model(
         If an element is unknown or has no edge in the window, or no element was found.
     EnergyAxisError
         If the energy axis is not uniform, increasing and in eV.
+    ValueError
+        If `onset_shift` is none of its values.
     """
+    if onset_shift not in ("image", "pixel", None):
+        raise ValueError(f"onset_shift is 'image', 'pixel' or None, not {onset_shift!r}.")
     _check_axis(signal)
     signal = _with_parameters(
         signal,
@@ -277,7 +293,7 @@ def auto_model(
         power_law.isbackground = True
         model.append(power_law)
     shifts = dict.fromkeys(elements, 0.0)
-    if onset_shift:
+    if onset_shift is not None:
         groups = {element: list(visible_groups(element, *window).values()) for element in elements}
         shifts = onset_shifts(model.axis.axis, mean, groups)
     for element in elements:
@@ -292,6 +308,8 @@ def auto_model(
         _fitted_channels(model.axis.axis, onsets, window, fine_structure)
     )
     _hold_in_all_pixels(model)
+    if onset_shift == "pixel":
+        model.estimate_onset_shifts(show_progressbar=show_progressbar)
     if fit:
         model.fit_linear(show_progressbar=show_progressbar)
         _warn_of_doubtful(model)

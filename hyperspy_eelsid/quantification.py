@@ -19,6 +19,7 @@ from hyperspy_eelsid.linear_fit import (
     linear_parts,
     low_loss_pixels,
     mean_onsets,
+    mean_shift,
     mean_spectrum,
     recorded_channels,
     robust_ratio,
@@ -138,10 +139,9 @@ def significance(model: EELSModel) -> dict[str, Significance]:
     first = columns.shape[1] - len(edges_of(model))
     result = {}
     for part, (element, edges) in enumerate(edges_of(model).items(), first):
-        shift = edges[0].onset_energy.map["values"].mean() - edges[0].GOS.onset_energy
         ratios = []
         for onset in visible_groups(element, energy[0], energy[-1]).values():
-            above = energy - onset - shift
+            above = energy - onset - mean_shift(edges)
             near = (above > -BEFORE_ONSET_EV) & (above < AFTER_ONSET_EV)
             ratios.append(robust_ratio(columns[near], spectrum[near], part, correlated))
         stored = edges[0].intensity.map

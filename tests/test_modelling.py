@@ -121,7 +121,7 @@ def test_an_energy_axis_that_is_off(offset):
         assert (edge.onset_energy.map["values"] == edge.onset_energy.value).all()
     for element, amount in model.elemental_maps().items():
         assert amount.data.sum() == pytest.approx(truth[element].sum(), rel=0.03), element
-    held = signal.auto_model(elements=AMOUNTS, onset_shift=False)
+    held = signal.auto_model(elements=AMOUNTS, onset_shift=None)
     assert held.components.O_K.onset_energy.value == 532
     assert held.red_chisq.data.mean() > 1.1 * model.red_chisq.data.mean()
 
@@ -169,7 +169,7 @@ def test_background_and_fine_structure_are_chosen():
     signal, truth = make_image(AMOUNTS, counts=1e6)
     signal = with_parameters(signal)
     model = signal.auto_model(
-        elements=AMOUNTS, background=[2, 3], fine_structure=50, onset_shift=False
+        elements=AMOUNTS, background=[2, 3], fine_structure=50, onset_shift=None
     )
     backgrounds = [c.name for c in model if c.isbackground]
     assert backgrounds == ["Background_r2", "Background_r3"]

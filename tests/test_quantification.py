@@ -40,7 +40,7 @@ def test_composition_is_nan_where_nothing_was_found():
     signal, _ = make_image(AMOUNTS, (2, 3))
     signal.data[0, 0] = np.nan
     signal.data[1, 1] = 1e6 * (ENERGY / 500) ** -3
-    fractions = with_parameters(signal).auto_model(elements=["O", "Fe"], onset_shift=False)
+    fractions = with_parameters(signal).auto_model(elements=["O", "Fe"], onset_shift=None)
     fractions = fractions.composition()
     assert np.isnan(fractions["O"].data[0, 0])
     assert np.isfinite(fractions["O"].data).sum() >= 4
@@ -60,7 +60,7 @@ def test_what_the_model_misses_does_not_confirm_an_absent_element():
     """A hump in a well counted background looks like an edge to an error that holds noise alone."""
     signal, _ = make_image({"O": 9.0, "Fe": 4.0}, counts=1e7)
     signal.data *= 1 + 0.03 * np.exp(-0.5 * ((ENERGY - 640) / 25) ** 2)
-    model = with_parameters(signal).auto_model(elements=["O", "Cr", "Fe"], onset_shift=False)
+    model = with_parameters(signal).auto_model(elements=["O", "Cr", "Fe"], onset_shift=None)
     chromium = model.elemental_maps()["Cr"]
     error = np.sqrt(chromium.metadata.Signal.Noise_properties.variance.data)
     assert chromium.data > 3 * error
@@ -71,7 +71,7 @@ def test_significance_grows_with_the_dose():
     ratios = []
     for counts in (100, 10000):
         signal, _ = make_image(AMOUNTS, (5, 5), counts=counts)
-        model = with_parameters(signal).auto_model(elements=AMOUNTS, onset_shift=False)
+        model = with_parameters(signal).auto_model(elements=AMOUNTS, onset_shift=None)
         ratios.append(model.significance()["O"].total)
     assert ratios[1] / ratios[0] == pytest.approx(10, rel=0.35)
 
