@@ -151,7 +151,7 @@ class ElementModel(EELSModel):
                 onset = edge.onset_energy.map["values"]
                 onset[:] = edge.GOS.onset_energy + mean_shift([edge]) + shifts
         self.fetch_stored_values()
-        result = self.chisq._deepcopy_with_new_data(shifts)
+        result = edge.onset_energy.as_signal()._deepcopy_with_new_data(shifts)
         result.metadata.General.title = "Onset shift"
         result.metadata.set_item("Signal.quantity", "Onset shift (eV)")
         return result
