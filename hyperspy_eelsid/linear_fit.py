@@ -22,10 +22,10 @@ FEW_PIXELS = 500  # for which no progress is shown
 
 
 def edges_of(model: EELSModel) -> dict[str, list[EELSCLEdge]]:
-    """Edges of each element of a model; the first has the intensity that the others share."""
+    """Active edges of each element of a model; the first has the intensity that the others share."""
     edges: dict[str, list[EELSCLEdge]] = {}
     for component in model:
-        if isinstance(component, EELSCLEdge):
+        if isinstance(component, EELSCLEdge) and component.active:
             edges.setdefault(component.element, []).append(component)
     for group in edges.values():
         group.sort(key=lambda edge: edge.intensity.twin is not None)
@@ -33,8 +33,8 @@ def edges_of(model: EELSModel) -> dict[str, list[EELSCLEdge]]:
 
 
 def linear_parts(model: EELSModel) -> list[list[Component]]:
-    """Components that scale together: each power law, and all edges of each element."""
-    background = [[component] for component in model if isinstance(component, PowerLaw)]
+    """Active components that scale together: each power law, and all edges of each element."""
+    background = [[c] for c in model if isinstance(c, PowerLaw) and c.active]
     return background + list(edges_of(model).values())
 
 
@@ -95,7 +95,7 @@ class DesignMatrix:
         _set_onsets(parameters, onsets)
         self._plain = _shapes(parts, model.axis.axis)
         self._convolved = np.array([part[0].convolved for part in parts])
-        if model.low_loss is not None:
+        if model.convolved:
             convolved = [part for part in parts if part[0].convolved]
             self._padded = _shapes(convolved, model._convolution_axis)
         _set_onsets(parameters, before)
@@ -154,14 +154,16 @@ class PixelDesigns:
             if low_loss is None:
                 yield pixels, self._designs[number]()
                 continue
-            for pixel in pixels:
-                if np.isfinite(low_loss[pixel]).all() and low_loss[pixel].any():
-                    yield pixels[pixels == pixel], self._designs[number](low_loss[pixel])
+            shared = (low_loss[pixels] == low_loss[pixels[0]]).all()
+            for group in [pixels] if shared else pixels[:, None]:
+                spectrum = low_loss[group[0]]
+                if np.isfinite(spectrum).all() and spectrum.any():
+                    yield group, self._designs[number](spectrum)
 
 
 def low_loss_pixels(model: EELSModel) -> np.ndarray | da.Array | None:
     """Low-loss spectra of a model, shape (n_pixels, n_low_loss), or None."""
-    if model.low_loss is None:
+    if not model.convolved:
         return None
     return model.low_loss.data.reshape(-1, model.low_loss.data.shape[-1])
 

@@ -176,9 +176,9 @@ class ElementModel(EELSModel):
         self.dof.data[:] = np.nan_to_num(n_used).reshape(self.dof.data.shape)
         self.fetch_stored_values()
 
-    def elemental_maps(self) -> dict[str, BaseSignal]:
+    def elemental_maps(self, electrons: float | BaseSignal | None = None) -> dict[str, BaseSignal]:
         """Amount of each element in every pixel; see :func:`.quantification.elemental_maps`."""
-        return quantification.elemental_maps(self)
+        return quantification.elemental_maps(self, electrons)
 
     def composition(self) -> dict[str, BaseSignal]:
         """Atomic fraction of each element in every pixel; see :func:`.quantification.composition`."""
@@ -235,7 +235,8 @@ def auto_model(
     ----------
     identification : Result of ``identify_elements``; by default the elements are identified first.
     elements : Symbols of the elements to fit, instead of an identification.
-    low_loss : Low-loss spectrum of the same navigation shape, for multiple scattering and absolute areal densities.
+    low_loss : Low-loss spectrum, for multiple scattering and absolute areal densities: one for all pixels, or one
+        for each.
     GOS : Cross sections: ``"bundled"``, those of this package; ``"dft"`` or ``"dirac"``, exspy's tables, which are
         downloaded; or the path of a GOSH file.
     beam_energy : Beam energy [keV]; by default, and for the next two, from the metadata.
@@ -284,6 +285,8 @@ def auto_model(
     window = measured_window(energy_axis(signal)[recorded_channels(mean)])
     _check_elements(elements, window)
 
+    if low_loss is not None and low_loss.axes_manager.navigation_dimension == 0:
+        low_loss = _in_all_pixels(low_loss, signal)
     model = ElementModel(signal, auto_background=False, auto_add_edges=False, low_loss=low_loss)
     for exponent in background:
         power_law = PowerLaw(r=exponent)
@@ -371,6 +374,14 @@ def _with_parameters(signal: EELSSpectrum, **given: float | None) -> EELSSpectru
             f"microscope has, e.g. s.set_microscope_parameters({example}), or give it to auto_model()."
         )
     return signal
+
+
+def _in_all_pixels(low_loss: EELSSpectrum, signal: EELSSpectrum) -> EELSSpectrum:
+    """One spectrum as an image with the navigation axes of another, all pixels of which share its memory."""
+    navigation = signal.axes_manager.navigation_axes[::-1]
+    axes = [a.get_axis_dictionary() for a in (*navigation, low_loss.axes_manager[-1])]
+    data = np.broadcast_to(low_loss.data, (*(a.size for a in navigation), axes[-1]["size"]))
+    return type(low_loss)(data, axes=axes, metadata=low_loss.metadata.as_dictionary())
 
 
 def _check_elements(elements: list[str], window: tuple[float, float]) -> None:

@@ -54,25 +54,36 @@ class Significance(NamedTuple):
     pixels: float
 
 
-def elemental_maps(model: EELSModel) -> dict[str, BaseSignal]:
+def elemental_maps(
+    model: EELSModel, electrons: float | BaseSignal | None = None
+) -> dict[str, BaseSignal]:
     """Amount of each element in every pixel.
 
     Parameters
     ----------
     model : Fitted model.
+    electrons : Number of electrons that reached the spectrometer in the time of one spectrum, in the unit of its
+        counts: a number, or a signal with one for each pixel. A low-loss spectrum tells it, where the model has one.
 
     Returns
     -------
     A signal with the navigation axes of the image for each element. Its ``metadata.Signal.quantity`` states what
-    it is: the areal density in atoms/nm² for a model with a low-loss spectrum; otherwise the areal density
-    times the number of electrons, of which ratios between elements are meaningful. The variance is in
+    it is: the areal density in atoms/nm² where the number of electrons is known; otherwise the areal density
+    times that number, of which ratios between elements are meaningful. The variance is in
     ``metadata.Signal.Noise_properties.variance``.
+
+    Raises
+    ------
+    ValueError
+        If `electrons` is given for a model with a low-loss spectrum.
     """
-    if model.low_loss is None:
-        factor, quantity = 1 / model.axis.scale, "Areal density x electrons (1/barn)"
-    else:
-        factor = 1 / model.axis.scale / NM2_PER_BARN
-        quantity = "Areal density (atoms/nm²)"
+    factor, quantity = 1 / model.axis.scale, "Areal density x electrons (1/barn)"
+    if model.convolved or electrons is not None:
+        factor, quantity = factor / NM2_PER_BARN, "Areal density (atoms/nm²)"
+    if electrons is not None:
+        if model.convolved:
+            raise ValueError("The low-loss spectrum of the model tells the number of electrons.")
+        factor = factor / np.asarray(getattr(electrons, "data", electrons))
     maps = {}
     for element, edges in edges_of(model).items():
         amount = edges[0].intensity.as_signal() * factor
@@ -193,7 +204,7 @@ def residual(model: EELSModel) -> EELSSpectrum:
 
 
 def _mean_low_loss(model: EELSModel) -> np.ndarray | None:
-    return None if model.low_loss is None else mean_spectrum(model.low_loss.data)
+    return mean_spectrum(model.low_loss.data) if model.convolved else None
 
 
 def _mean_fit(model: EELSModel) -> LinearFit:

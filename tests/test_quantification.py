@@ -3,6 +3,25 @@ import pytest
 from images import AMOUNTS, ENERGY, make_image, with_parameters
 
 
+def test_areal_densities_from_the_number_of_electrons():
+    """Counts = electrons x areal density x cross section."""
+    signal, truth = make_image(AMOUNTS, (2, 3))
+    model = with_parameters(signal).auto_model(elements=AMOUNTS)
+    relative = model.elemental_maps()["Ti"]
+    electrons = relative._deepcopy_with_new_data(np.array([[1e8, 2e8, 3e8], [4e8, 5e8, 6e8]]))
+    for number in (2e8, electrons):
+        absolute = model.elemental_maps(electrons=number)["Ti"]
+        assert absolute.metadata.Signal.quantity == "Areal density (atoms/nm²)"
+        # 1 / barn = 1e10 / nm2
+        expected = 1e10 * truth["Ti"] / getattr(number, "data", number)
+        np.testing.assert_allclose(absolute.data, expected, rtol=1e-3)
+        errors = [
+            np.sqrt(m.metadata.Signal.Noise_properties.variance.data) / m.data
+            for m in (absolute, relative)
+        ]
+        np.testing.assert_allclose(*errors)
+
+
 @pytest.mark.parametrize("lazy", [False, True])
 @pytest.mark.parametrize("shape", [(), (4,), (3, 5)])
 def test_composition_adds_up_to_the_truth(shape, lazy):
