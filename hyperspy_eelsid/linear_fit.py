@@ -270,12 +270,14 @@ class LinearFit:
 
 
 def robust_ratio(
-    columns: np.ndarray, counts: np.ndarray, part: int, correlated_channels: int
+    columns: np.ndarray, counts: np.ndarray, part: int, correlated_channels: int, model_error: float
 ) -> float:
     """Factor of one part in a spectrum over a standard error that also holds what the model does not follow.
 
     Residuals of fine structure and of a background that the model misses are larger than those of counting, and
-    neighbouring channels share them. The error counts both, where they bear on the part.
+    neighbouring channels share them. The error counts both, where they bear on the part. Of what the model does not
+    follow the part itself takes away some, and then no residual tells it: the error also holds a share of the counts,
+    correlated in the same way.
 
     Parameters
     ----------
@@ -283,6 +285,7 @@ def robust_ratio(
     counts : Spectrum, shape (n_channels,).
     part : Number of the part.
     correlated_channels : Distance from which residuals are independent.
+    model_error : Standard error of the model as a share of the counts.
 
     References
     ----------
@@ -301,12 +304,20 @@ def robust_ratio(
     # the factor is the mean of the counts weighted with the share of the part that no other part can take
     own = weighted[:, part]
     own = own - weighted[:, used] @ (np.linalg.pinv(weighted[:, used]) @ own)
-    scores = own * (counts * weight - weighted @ factors)
-    variance = scores @ scores
-    for lag in range(1, min(correlated_channels + 1, len(scores))):
-        variance += 2 * (1 - lag / (correlated_channels + 1)) * (scores[lag:] @ scores[:-lag])
+    variance = _correlated_variance(
+        own * (counts * weight - weighted @ factors), correlated_channels
+    )
     variance *= len(counts) / freedom
+    variance += _correlated_variance(own * model_error * counts * weight, correlated_channels)
     return float(factors[part] * (own @ own) / np.sqrt(variance)) if variance > 0 else np.inf
+
+
+def _correlated_variance(scores: np.ndarray, channels: int) -> float:
+    """Variance of the sum of scores whose correlation falls to zero over a number of channels."""
+    variance = scores @ scores
+    for lag in range(1, min(channels + 1, len(scores))):
+        variance += 2 * (1 - lag / (channels + 1)) * (scores[lag:] @ scores[:-lag])
+    return variance
 
 
 def mean_spectrum(spectra: np.ndarray | da.Array) -> np.ndarray:

@@ -38,6 +38,7 @@ SIGNIFICANT = 3.0
 BEFORE_ONSET_EV = 100.0
 AFTER_ONSET_EV = 130.0
 CORRELATED_EV = 30.0  # misfits are as wide as fine structure
+MODEL_ERROR = 0.003  # of the counts: gain of the detector, background and cross sections
 
 
 class Significance(NamedTuple):
@@ -154,7 +155,9 @@ def significance(model: EELSModel) -> dict[str, Significance]:
         for onset in visible_groups(element, energy[0], energy[-1]).values():
             above = energy - onset - mean_shift(edges)
             near = (above > -BEFORE_ONSET_EV) & (above < AFTER_ONSET_EV)
-            ratios.append(robust_ratio(columns[near], spectrum[near], part, correlated))
+            ratios.append(
+                robust_ratio(columns[near], spectrum[near], part, correlated, MODEL_ERROR)
+            )
         stored = edges[0].intensity.map
         amount, error = stored["values"], stored["std"]
         fitted = np.isfinite(amount) & stored["is_set"]
