@@ -109,7 +109,7 @@ def ours(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
         f"\n{len(signal.data)} spectra: B/N, mean and scatter; time of the fit and of what precedes it"
     )
     shifts = ratio("auto_model")
-    ratio("auto_model, onset_shift=False", onset_shift=False)
+    ratio("auto_model, onset_shift=None", onset_shift=None)
     for angle in (2.0, 8.0, 15.0):
         ratio(f"auto_model, collection angle {angle:g} mrad", collection_angle=angle)
     print("shifts [eV]:", shifts)

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import dask.array as da
 import numpy as np
 from exspy.components import EELSCLEdge
 from exspy.models import EELSModel
+from hyperspy.api import preferences
 from hyperspy.component import Component, Parameter
 from hyperspy.components1d import PowerLaw
 from scipy.optimize import nnls
 from scipy.signal import fftconvolve
+from tqdm.auto import tqdm
 
 from hyperspy_eelsid.exceptions import EnergyAxisError, InvalidSpectraError
 
 PIXELS_PER_BLOCK = 1000
+FEW_PIXELS = 500  # for which no progress is shown
 
 
 def edges_of(model: EELSModel) -> dict[str, list[EELSCLEdge]]:
-    """Edges of each element of a model; the first has the intensity that the others share."""
+    """Active edges of each element of a model; the first has the intensity that the others share."""
     edges: dict[str, list[EELSCLEdge]] = {}
     for component in model:
-        if isinstance(component, EELSCLEdge):
+        if isinstance(component, EELSCLEdge) and component.active:
             edges.setdefault(component.element, []).append(component)
     for group in edges.values():
         group.sort(key=lambda edge: edge.intensity.twin is not None)
@@ -30,8 +33,8 @@ def edges_of(model: EELSModel) -> dict[str, list[EELSCLEdge]]:
 
 
 def linear_parts(model: EELSModel) -> list[list[Component]]:
-    """Components that scale together: each power law, and all edges of each element."""
-    background = [[component] for component in model if isinstance(component, PowerLaw)]
+    """Active components that scale together: each power law, and all edges of each element."""
+    background = [[c] for c in model if isinstance(c, PowerLaw) and c.active]
     return background + list(edges_of(model).values())
 
 
@@ -40,21 +43,62 @@ def scale_parameter(component: Component) -> Parameter:
     return component.A if isinstance(component, PowerLaw) else component.intensity
 
 
+def onset_parameters(model: EELSModel) -> list[Parameter]:
+    """The onset energies that no other determines; in a model of ``auto_model`` one for each element."""
+    edges = (component for component in model if isinstance(component, EELSCLEdge))
+    return [edge.onset_energy for edge in edges if edge.onset_energy.twin is None]
+
+
+def onset_energies(model: EELSModel) -> np.ndarray:
+    """Stored onsets of all pixels [eV].
+
+    Parameters
+    ----------
+    model : Model of power laws and edges.
+
+    Returns
+    -------
+    Values of :func:`onset_parameters`, shape (n_pixels, n_parameters).
+    """
+    stored = [
+        np.where(p.map["is_set"], p.map["values"], p.value).ravel() for p in onset_parameters(model)
+    ]
+    return np.stack(stored, axis=1)
+
+
+def mean_onsets(model: EELSModel) -> np.ndarray:
+    """Onsets of the mean spectrum [eV], shape (n_parameters,)."""
+    onsets = onset_energies(model)
+    # without the rounding error of a mean where all pixels have the same
+    return onsets[0] + (onsets - onsets[0]).mean(axis=0)
+
+
+def mean_shift(edges: list[EELSCLEdge]) -> float:
+    """How far the edges of an element are from the table, in the mean of all pixels [eV]."""
+    onset = edges[0].onset_energy
+    return float(onset.map["values"].mean() - edges[0].GOS.onset_energy)
+
+
 class DesignMatrix:
     """Spectra of the linear parts of a model with a factor of 1.
 
     Parameters
     ----------
     model : Model of power laws and edges.
+    onsets : Values for :func:`onset_parameters` [eV], shape (n_parameters,).
     """
 
-    def __init__(self, model: EELSModel) -> None:
+    def __init__(self, model: EELSModel, onsets: np.ndarray) -> None:
         parts = linear_parts(model)
+        parameters = onset_parameters(model)
+        before = [parameter.value for parameter in parameters]
+        _set_onsets(parameters, onsets)
         self._plain = _shapes(parts, model.axis.axis)
         self._convolved = np.array([part[0].convolved for part in parts])
-        if model.low_loss is not None:
+        if model.convolved:
             convolved = [part for part in parts if part[0].convolved]
             self._padded = _shapes(convolved, model._convolution_axis)
+        _set_onsets(parameters, before)
 
     def __call__(self, low_loss: np.ndarray | None = None) -> np.ndarray:
         """Design matrix, shape (n_channels, n_parts).
@@ -70,6 +114,64 @@ class DesignMatrix:
             low_loss[:, None], self._padded, mode="valid", axes=0
         )
         return columns
+
+
+class PixelDesigns:
+    """Design matrices of all pixels of a model: one for all that have the same onsets and no low loss.
+
+    Parameters
+    ----------
+    model : Model of power laws and edges.
+    onsets : Onsets in each pixel [eV], shape (n_pixels, n_parameters); by default those that the model stores.
+
+    Attributes
+    ----------
+    which : Numbers of the onsets of the pixels, shape (n_pixels,).
+    """
+
+    def __init__(self, model: EELSModel, onsets: np.ndarray | None = None) -> None:
+        stored = onset_energies(model) if onsets is None else onsets
+        different, which = np.unique(stored, axis=0, return_inverse=True)
+        self.which = which.ravel()
+        self._designs = [DesignMatrix(model, values) for values in different]
+
+    def groups(
+        self, which: np.ndarray, low_loss: np.ndarray | None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Pixels that share a design matrix, and that matrix; those without a valid low loss are in no group.
+
+        Parameters
+        ----------
+        which : A part of the attribute, shape (n,).
+        low_loss : Low-loss spectra of these pixels, shape (n, n_low_loss), or None without multiple scattering.
+
+        Yields
+        ------
+        pixels, columns : Places in `which`, and a matrix of shape (n_channels, n_parts).
+        """
+        for number in np.unique(which):
+            pixels = np.flatnonzero(which == number)
+            if low_loss is None:
+                yield pixels, self._designs[number]()
+                continue
+            shared = (low_loss[pixels] == low_loss[pixels[0]]).all()
+            for group in [pixels] if shared else pixels[:, None]:
+                spectrum = low_loss[group[0]]
+                if np.isfinite(spectrum).all() and spectrum.any():
+                    yield group, self._designs[number](spectrum)
+
+
+def low_loss_pixels(model: EELSModel) -> np.ndarray | da.Array | None:
+    """Low-loss spectra of a model, shape (n_pixels, n_low_loss), or None."""
+    if not model.convolved:
+        return None
+    return model.low_loss.data.reshape(-1, model.low_loss.data.shape[-1])
+
+
+def _set_onsets(parameters: list[Parameter], onsets: Iterable[float]) -> None:
+    for parameter, onset in zip(parameters, onsets, strict=True):
+        if parameter.value != onset:  # a new value integrates the cross section again
+            parameter.value = float(onset)
 
 
 def _shapes(parts: list[list[Component]], energy: np.ndarray) -> np.ndarray:
@@ -168,12 +270,14 @@ class LinearFit:
 
 
 def robust_ratio(
-    columns: np.ndarray, counts: np.ndarray, part: int, correlated_channels: int
+    columns: np.ndarray, counts: np.ndarray, part: int, correlated_channels: int, model_error: float
 ) -> float:
     """Factor of one part in a spectrum over a standard error that also holds what the model does not follow.
 
     Residuals of fine structure and of a background that the model misses are larger than those of counting, and
-    neighbouring channels share them. The error counts both, where they bear on the part.
+    neighbouring channels share them. The error counts both, where they bear on the part. Of what the model does not
+    follow the part itself takes away some, and then no residual tells it: the error also holds a share of the counts,
+    correlated in the same way.
 
     Parameters
     ----------
@@ -181,6 +285,7 @@ def robust_ratio(
     counts : Spectrum, shape (n_channels,).
     part : Number of the part.
     correlated_channels : Distance from which residuals are independent.
+    model_error : Standard error of the model as a share of the counts.
 
     References
     ----------
@@ -199,12 +304,20 @@ def robust_ratio(
     # the factor is the mean of the counts weighted with the share of the part that no other part can take
     own = weighted[:, part]
     own = own - weighted[:, used] @ (np.linalg.pinv(weighted[:, used]) @ own)
-    scores = own * (counts * weight - weighted @ factors)
-    variance = scores @ scores
-    for lag in range(1, min(correlated_channels + 1, len(scores))):
-        variance += 2 * (1 - lag / (correlated_channels + 1)) * (scores[lag:] @ scores[:-lag])
+    variance = _correlated_variance(
+        own * (counts * weight - weighted @ factors), correlated_channels
+    )
     variance *= len(counts) / freedom
+    variance += _correlated_variance(own * model_error * counts * weight, correlated_channels)
     return float(factors[part] * (own @ own) / np.sqrt(variance)) if variance > 0 else np.inf
+
+
+def _correlated_variance(scores: np.ndarray, channels: int) -> float:
+    """Variance of the sum of scores whose correlation falls to zero over a number of channels."""
+    variance = scores @ scores
+    for lag in range(1, min(channels + 1, len(scores))):
+        variance += 2 * (1 - lag / (channels + 1)) * (scores[lag:] @ scores[:-lag])
+    return variance
 
 
 def mean_spectrum(spectra: np.ndarray | da.Array) -> np.ndarray:
@@ -238,3 +351,29 @@ def blocks(pixels: np.ndarray | da.Array) -> Iterator[slice]:
     ends = np.cumsum(sizes) if sizes else np.arange(PIXELS_PER_BLOCK, len(pixels), PIXELS_PER_BLOCK)
     edges = np.unique(np.concatenate([[0], ends, [len(pixels)]])).tolist()
     return (slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True))
+
+
+def pixel_blocks(
+    model: EELSModel, show_progressbar: bool | None
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray | None]]:
+    """Blocks of pixels with their counts and low-loss spectra in memory.
+
+    Parameters
+    ----------
+    model : Model of power laws and edges.
+    show_progressbar : Show a progress bar; None takes HyperSpy's preference.
+
+    Yields
+    ------
+    block, counts, low_loss : Slice of the pixels; spectra of shape (n_pixels, n_channels) and (n_pixels,
+        n_low_loss), the last None in a model without.
+    """
+    spectra = model.signal.data.reshape(-1, model.axis.size)
+    low_losses = low_loss_pixels(model)
+    show = preferences.General.show_progressbar if show_progressbar is None else show_progressbar
+    disable = not show or len(spectra) < FEW_PIXELS
+    with tqdm(total=len(spectra), unit="pixels", disable=disable) as bar:
+        for block in blocks(spectra):
+            counts = np.asarray(spectra[block], np.float64)
+            yield block, counts, None if low_losses is None else np.asarray(low_losses[block])
+            bar.update(len(counts))

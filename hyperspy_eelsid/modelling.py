@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from exspy.components import EELSCLEdge
 from exspy.models import EELSModel
-from hyperspy.api import preferences
 from hyperspy.components1d import PowerLaw
 from hyperspy.model import ModelSpecialSlicers
 from hyperspy.signals import BaseSignal
-from tqdm.auto import tqdm
 
 from hyperspy_eelsid import quantification
 from hyperspy_eelsid.components import CoreLossEdge
+from hyperspy_eelsid.drift import pixel_shifts
 from hyperspy_eelsid.edges import edges_in_window, visible_groups
 from hyperspy_eelsid.exceptions import (
     EnergyAxisError,
@@ -25,12 +24,13 @@ from hyperspy_eelsid.exceptions import (
     UnknownElementError,
 )
 from hyperspy_eelsid.linear_fit import (
-    DesignMatrix,
     LinearFit,
-    blocks,
+    PixelDesigns,
     edges_of,
     linear_parts,
+    mean_shift,
     mean_spectrum,
+    pixel_blocks,
     recorded_channels,
     scale_parameter,
 )
@@ -116,32 +116,45 @@ class ElementModel(EELSModel):
         show_progressbar : Show a progress bar; None takes HyperSpy's preference.
         """
         channels = np.flatnonzero(self._channel_switches)
-        data = self.signal.data[..., channels]
-        pixels = data.reshape(-1, len(channels))
-        mean = mean_spectrum(data)
-        design = DesignMatrix(self)
-        common = LinearFit(design()[channels], mean)
-        low_loss = None
-        if self.low_loss is not None:
-            low_loss = self.low_loss.data.reshape(len(pixels), -1)
-        show = (
-            preferences.General.show_progressbar if show_progressbar is None else show_progressbar
-        )
-        results = []
-        with tqdm(total=len(pixels), unit="pixels", disable=not show or len(pixels) < 500) as bar:
-            for block in blocks(pixels):
-                counts = np.asarray(pixels[block], np.float64)
-                if low_loss is None:
-                    results.append(common.solve(counts))
-                else:
-                    for row, spectrum in zip(counts, np.asarray(low_loss[block]), strict=True):
-                        if np.isfinite(spectrum).all() and spectrum.any():
-                            fit = LinearFit(design(spectrum)[channels], mean)
-                            results.append(fit.solve(row[None]))
-                        else:
-                            results.append(common.solve(np.full_like(row[None], np.nan)))
-                bar.update(len(counts))
-        self._keep(*(np.concatenate(result) for result in zip(*results, strict=True)))
+        mean = mean_spectrum(self.signal.data[..., channels])
+        designs = PixelDesigns(self)
+        n_pixels, n_parts = len(designs.which), len(linear_parts(self))
+        factors, errors = np.full((2, n_pixels, n_parts), np.nan)
+        chisq, n_used = np.full((2, n_pixels), np.nan)
+        for block, counts, low_loss in pixel_blocks(self, show_progressbar):
+            counts = counts[:, channels]
+            for pixels, columns in designs.groups(designs.which[block], low_loss):
+                fit = LinearFit(columns[channels], mean).solve(counts[pixels])
+                for result, part in zip((factors, errors, chisq, n_used), fit, strict=True):
+                    result[block][pixels] = part
+        self._keep(factors, errors, chisq, n_used)
+
+    def estimate_onset_shifts(self, show_progressbar: bool | None = None) -> BaseSignal:
+        """Find how far the edges of each pixel are from those of the image, where the energy axis drifts.
+
+        All edges of a pixel are shifted together, by 4 eV at most, to where they fit best; fine structure is
+        known from the image. Shifts that the noise of a pixel leaves uncertain are drawn to zero. They are stored in
+        the maps of the onset energies, which :meth:`fit_linear` and all that follows use.
+
+        Parameters
+        ----------
+        show_progressbar : Show progress bars; None takes HyperSpy's preference.
+
+        Returns
+        -------
+        Shift [eV] in every pixel, in steps of 0.25 eV. Of a model with a low loss it is the shift beside
+        that of the low-loss spectrum.
+        """
+        shifts = pixel_shifts(self, show_progressbar).reshape(self.chisq.data.shape)
+        for edges in edges_of(self).values():
+            for edge in edges:
+                onset = edge.onset_energy.map["values"]
+                onset[:] = edge.GOS.onset_energy + mean_shift([edge]) + shifts
+        self.fetch_stored_values()
+        result = edge.onset_energy.as_signal()._deepcopy_with_new_data(shifts)
+        result.metadata.General.title = "Onset shift"
+        result.metadata.set_item("Signal.quantity", "Onset shift (eV)")
+        return result
 
     def _keep(
         self, factors: np.ndarray, errors: np.ndarray, chisq: np.ndarray, n_used: np.ndarray
@@ -163,9 +176,9 @@ class ElementModel(EELSModel):
         self.dof.data[:] = np.nan_to_num(n_used).reshape(self.dof.data.shape)
         self.fetch_stored_values()
 
-    def elemental_maps(self) -> dict[str, BaseSignal]:
+    def elemental_maps(self, electrons: float | BaseSignal | None = None) -> dict[str, BaseSignal]:
         """Amount of each element in every pixel; see :func:`.quantification.elemental_maps`."""
-        return quantification.elemental_maps(self)
+        return quantification.elemental_maps(self, electrons)
 
     def composition(self) -> dict[str, BaseSignal]:
         """Atomic fraction of each element in every pixel; see :func:`.quantification.composition`."""
@@ -203,7 +216,7 @@ def auto_model(
     collection_angle: float | None = None,
     background: Iterable[float] = BACKGROUND_EXPONENTS,
     fine_structure: float = FINE_STRUCTURE_EV,
-    onset_shift: bool = True,
+    onset_shift: str | None = "image",
     fit: bool = True,
     show_progressbar: bool | None = None,
 ) -> ElementModel:
@@ -222,14 +235,17 @@ def auto_model(
     ----------
     identification : Result of ``identify_elements``; by default the elements are identified first.
     elements : Symbols of the elements to fit, instead of an identification.
-    low_loss : Low-loss spectrum of the same navigation shape, for multiple scattering and absolute areal densities.
+    low_loss : Low-loss spectrum, for multiple scattering and absolute areal densities: one for all pixels, or one
+        for each.
     GOS : Cross sections: ``"bundled"``, those of this package; ``"dft"`` or ``"dirac"``, exspy's tables, which are
         downloaded; or the path of a GOSH file.
     beam_energy : Beam energy [keV]; by default, and for the next two, from the metadata.
     convergence_angle, collection_angle : Semi-angles [mrad].
     background : Exponents of the power laws of which the background is the sum.
     fine_structure : Width [eV] of the fine structure after each major onset, which is left out of the fit.
-    onset_shift : Move the edges of each element, by 14 eV at most, to where the mean spectrum rises; the shift is
+    onset_shift : ``"image"`` moves the edges of each element, by 14 eV at most, to where the mean spectrum rises;
+        ``"pixel"`` then also those of each pixel, by 4 eV at most, see
+        :meth:`ElementModel.estimate_onset_shifts`; None keeps the table. The shift is
         ``edge.onset_energy.value - edge.GOS.onset_energy``.
     fit : Fit the model in all pixels.
     show_progressbar : Show progress bars; None takes HyperSpy's preference.
@@ -246,7 +262,11 @@ def auto_model(
         If an element is unknown or has no edge in the window, or no element was found.
     EnergyAxisError
         If the energy axis is not uniform, increasing and in eV.
+    ValueError
+        If `onset_shift` is none of its values.
     """
+    if onset_shift not in ("image", "pixel", None):
+        raise ValueError(f"onset_shift is 'image', 'pixel' or None, not {onset_shift!r}.")
     _check_axis(signal)
     signal = _with_parameters(
         signal,
@@ -265,6 +285,8 @@ def auto_model(
     window = measured_window(energy_axis(signal)[recorded_channels(mean)])
     _check_elements(elements, window)
 
+    if low_loss is not None and low_loss.axes_manager.navigation_dimension == 0:
+        low_loss = _in_all_pixels(low_loss, signal)
     model = ElementModel(signal, auto_background=False, auto_add_edges=False, low_loss=low_loss)
     for exponent in background:
         power_law = PowerLaw(r=exponent)
@@ -274,7 +296,7 @@ def auto_model(
         power_law.isbackground = True
         model.append(power_law)
     shifts = dict.fromkeys(elements, 0.0)
-    if onset_shift:
+    if onset_shift is not None:
         groups = {element: list(visible_groups(element, *window).values()) for element in elements}
         shifts = onset_shifts(model.axis.axis, mean, groups)
     for element in elements:
@@ -289,6 +311,8 @@ def auto_model(
         _fitted_channels(model.axis.axis, onsets, window, fine_structure)
     )
     _hold_in_all_pixels(model)
+    if onset_shift == "pixel":
+        model.estimate_onset_shifts(show_progressbar=show_progressbar)
     if fit:
         model.fit_linear(show_progressbar=show_progressbar)
         _warn_of_doubtful(model)
@@ -350,6 +374,14 @@ def _with_parameters(signal: EELSSpectrum, **given: float | None) -> EELSSpectru
             f"microscope has, e.g. s.set_microscope_parameters({example}), or give it to auto_model()."
         )
     return signal
+
+
+def _in_all_pixels(low_loss: EELSSpectrum, signal: EELSSpectrum) -> EELSSpectrum:
+    """One spectrum as an image with the navigation axes of another, all pixels of which share its memory."""
+    navigation = signal.axes_manager.navigation_axes[::-1]
+    axes = [a.get_axis_dictionary() for a in (*navigation, low_loss.axes_manager[-1])]
+    data = np.broadcast_to(low_loss.data, (*(a.size for a in navigation), axes[-1]["size"]))
+    return type(low_loss)(data, axes=axes, metadata=low_loss.metadata.as_dictionary())
 
 
 def _check_elements(elements: list[str], window: tuple[float, float]) -> None:

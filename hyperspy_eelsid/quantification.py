@@ -14,8 +14,12 @@ from hyperspy_eelsid.edges import visible_groups
 from hyperspy_eelsid.linear_fit import (
     DesignMatrix,
     LinearFit,
+    PixelDesigns,
     edges_of,
     linear_parts,
+    low_loss_pixels,
+    mean_onsets,
+    mean_shift,
     mean_spectrum,
     recorded_channels,
     robust_ratio,
@@ -34,6 +38,7 @@ SIGNIFICANT = 3.0
 BEFORE_ONSET_EV = 100.0
 AFTER_ONSET_EV = 130.0
 CORRELATED_EV = 30.0  # misfits are as wide as fine structure
+MODEL_ERROR = 0.003  # of the counts: gain of the detector, background and cross sections
 
 
 class Significance(NamedTuple):
@@ -50,25 +55,36 @@ class Significance(NamedTuple):
     pixels: float
 
 
-def elemental_maps(model: EELSModel) -> dict[str, BaseSignal]:
+def elemental_maps(
+    model: EELSModel, electrons: float | BaseSignal | None = None
+) -> dict[str, BaseSignal]:
     """Amount of each element in every pixel.
 
     Parameters
     ----------
     model : Fitted model.
+    electrons : Number of electrons that reached the spectrometer in the time of one spectrum, in the unit of its
+        counts: a number, or a signal with one for each pixel. A low-loss spectrum tells it, where the model has one.
 
     Returns
     -------
     A signal with the navigation axes of the image for each element. Its ``metadata.Signal.quantity`` states what
-    it is: the areal density in atoms/nm² for a model with a low-loss spectrum; otherwise the areal density
-    times the number of electrons, of which ratios between elements are meaningful. The variance is in
+    it is: the areal density in atoms/nm² where the number of electrons is known; otherwise the areal density
+    times that number, of which ratios between elements are meaningful. The variance is in
     ``metadata.Signal.Noise_properties.variance``.
+
+    Raises
+    ------
+    ValueError
+        If `electrons` is given for a model with a low-loss spectrum.
     """
-    if model.low_loss is None:
-        factor, quantity = 1 / model.axis.scale, "Areal density x electrons (1/barn)"
-    else:
-        factor = 1 / model.axis.scale / NM2_PER_BARN
-        quantity = "Areal density (atoms/nm²)"
+    factor, quantity = 1 / model.axis.scale, "Areal density x electrons (1/barn)"
+    if model.convolved or electrons is not None:
+        factor, quantity = factor / NM2_PER_BARN, "Areal density (atoms/nm²)"
+    if electrons is not None:
+        if model.convolved:
+            raise ValueError("The low-loss spectrum of the model tells the number of electrons.")
+        factor = factor / np.asarray(getattr(electrons, "data", electrons))
     maps = {}
     for element, edges in edges_of(model).items():
         amount = edges[0].intensity.as_signal() * factor
@@ -130,17 +146,18 @@ def significance(model: EELSModel) -> dict[str, Significance]:
     spectrum = mean_spectrum(model.signal.data)
     channels = recorded_channels(spectrum)
     spectrum, energy = spectrum[channels], model.axis.axis[channels]
-    columns = DesignMatrix(model)(_mean_low_loss(model))[channels]
+    columns = DesignMatrix(model, mean_onsets(model))(_mean_low_loss(model))[channels]
     correlated = round(CORRELATED_EV / model.axis.scale)
     first = columns.shape[1] - len(edges_of(model))
     result = {}
     for part, (element, edges) in enumerate(edges_of(model).items(), first):
-        shift = edges[0].onset_energy.value - edges[0].GOS.onset_energy
         ratios = []
         for onset in visible_groups(element, energy[0], energy[-1]).values():
-            above = energy - onset - shift
+            above = energy - onset - mean_shift(edges)
             near = (above > -BEFORE_ONSET_EV) & (above < AFTER_ONSET_EV)
-            ratios.append(robust_ratio(columns[near], spectrum[near], part, correlated))
+            ratios.append(
+                robust_ratio(columns[near], spectrum[near], part, correlated, MODEL_ERROR)
+            )
         stored = edges[0].intensity.map
         amount, error = stored["values"], stored["std"]
         fitted = np.isfinite(amount) & stored["is_set"]
@@ -160,34 +177,45 @@ def residual(model: EELSModel) -> EELSSpectrum:
     -------
     A signal like that of the model, lazy if it is; NaN in pixels that were not fitted.
     """
-    design = DesignMatrix(model)
-    factors = np.stack(
-        [scale_parameter(part[0]).map["values"].ravel() for part in linear_parts(model)], axis=1
-    )
-    data = model.signal.data
-    if model.low_loss is None:
-        columns = design()
-        if model.signal._lazy:
-            factors = da.from_array(factors.reshape(*data.shape[:-1], -1))
-        fitted = (factors @ columns.T).reshape(data.shape)
+    designs = PixelDesigns(model)
+    data, low_losses = model.signal.data, low_loss_pixels(model)
+    factors = [scale_parameter(part[0]).map["values"].ravel() for part in linear_parts(model)]
+    inputs = [np.stack(factors, axis=1), designs.which[:, None]]
+    if low_losses is not None:
+        inputs.append(low_losses)
+
+    def expected(
+        factors: np.ndarray, which: np.ndarray, low_loss: np.ndarray | None = None
+    ) -> np.ndarray:
+        spectra = np.full((len(factors), data.shape[-1]), np.nan)
+        for pixels, columns in designs.groups(which[:, 0], low_loss):
+            spectra[pixels] = factors[pixels] @ columns.T
+        return spectra
+
+    if model.signal._lazy:
+        chunks = data.reshape(-1, data.shape[-1]).chunks[0]
+        inputs = [da.asarray(values).rechunk((chunks, -1)) for values in inputs]
+        fitted = da.map_blocks(
+            expected, *inputs, chunks=(chunks, data.shape[-1:]), dtype=np.float64
+        )
     else:
-        low_loss = np.asarray(model.low_loss.data).reshape(len(factors), -1)
-        rows = [design(ll) @ row for row, ll in zip(factors, low_loss, strict=True)]
-        fitted = np.stack(rows).reshape(data.shape)
+        fitted = expected(*map(np.asarray, inputs))
+    fitted = fitted.reshape(data.shape)
     result = model.signal._deepcopy_with_new_data(data - fitted)
     result.metadata.General.title = f"{model.signal.metadata.General.title} residual".strip()
     return result
 
 
 def _mean_low_loss(model: EELSModel) -> np.ndarray | None:
-    return None if model.low_loss is None else mean_spectrum(model.low_loss.data)
+    return mean_spectrum(model.low_loss.data) if model.convolved else None
 
 
 def _mean_fit(model: EELSModel) -> LinearFit:
     """Fit of the mean spectrum in the fitted channels."""
     channels = np.flatnonzero(model._channel_switches)
     expected = mean_spectrum(model.signal.data[..., channels])
-    return LinearFit(DesignMatrix(model)(_mean_low_loss(model))[channels], expected)
+    columns = DesignMatrix(model, mean_onsets(model))(_mean_low_loss(model))
+    return LinearFit(columns[channels], expected)
 
 
 def _described(signal: BaseSignal, element: str, quantity: str, variance: BaseSignal) -> BaseSignal:

@@ -3,6 +3,25 @@ import pytest
 from images import AMOUNTS, ENERGY, make_image, with_parameters
 
 
+def test_areal_densities_from_the_number_of_electrons():
+    """Counts = electrons x areal density x cross section."""
+    signal, truth = make_image(AMOUNTS, (2, 3))
+    model = with_parameters(signal).auto_model(elements=AMOUNTS)
+    relative = model.elemental_maps()["Ti"]
+    electrons = relative._deepcopy_with_new_data(np.array([[1e8, 2e8, 3e8], [4e8, 5e8, 6e8]]))
+    for number in (2e8, electrons):
+        absolute = model.elemental_maps(electrons=number)["Ti"]
+        assert absolute.metadata.Signal.quantity == "Areal density (atoms/nm²)"
+        # 1 / barn = 1e10 / nm2
+        expected = 1e10 * truth["Ti"] / getattr(number, "data", number)
+        np.testing.assert_allclose(absolute.data, expected, rtol=1e-3)
+        errors = [
+            np.sqrt(m.metadata.Signal.Noise_properties.variance.data) / m.data
+            for m in (absolute, relative)
+        ]
+        np.testing.assert_allclose(*errors)
+
+
 @pytest.mark.parametrize("lazy", [False, True])
 @pytest.mark.parametrize("shape", [(), (4,), (3, 5)])
 def test_composition_adds_up_to_the_truth(shape, lazy):
@@ -40,7 +59,7 @@ def test_composition_is_nan_where_nothing_was_found():
     signal, _ = make_image(AMOUNTS, (2, 3))
     signal.data[0, 0] = np.nan
     signal.data[1, 1] = 1e6 * (ENERGY / 500) ** -3
-    fractions = with_parameters(signal).auto_model(elements=["O", "Fe"], onset_shift=False)
+    fractions = with_parameters(signal).auto_model(elements=["O", "Fe"], onset_shift=None)
     fractions = fractions.composition()
     assert np.isnan(fractions["O"].data[0, 0])
     assert np.isfinite(fractions["O"].data).sum() >= 4
@@ -60,20 +79,32 @@ def test_what_the_model_misses_does_not_confirm_an_absent_element():
     """A hump in a well counted background looks like an edge to an error that holds noise alone."""
     signal, _ = make_image({"O": 9.0, "Fe": 4.0}, counts=1e7)
     signal.data *= 1 + 0.03 * np.exp(-0.5 * ((ENERGY - 640) / 25) ** 2)
-    model = with_parameters(signal).auto_model(elements=["O", "Cr", "Fe"], onset_shift=False)
+    model = with_parameters(signal).auto_model(elements=["O", "Cr", "Fe"], onset_shift=None)
     chromium = model.elemental_maps()["Cr"]
     error = np.sqrt(chromium.metadata.Signal.Noise_properties.variance.data)
     assert chromium.data > 3 * error
     assert model.doubtful == ["Cr"]
 
 
-def test_significance_grows_with_the_dose():
+def test_significance_grows_with_the_dose_up_to_what_models_are_good_for():
     ratios = []
-    for counts in (100, 10000):
+    for counts in (5, 20, 1e4, 1e6):
         signal, _ = make_image(AMOUNTS, (5, 5), counts=counts)
-        model = with_parameters(signal).auto_model(elements=AMOUNTS, onset_shift=False)
+        model = with_parameters(signal).auto_model(elements=AMOUNTS, onset_shift=None)
         ratios.append(model.significance()["O"].total)
-    assert ratios[1] / ratios[0] == pytest.approx(10, rel=0.35)
+    assert ratios[1] / ratios[0] == pytest.approx(2, rel=0.3)
+    assert ratios[3] / ratios[2] == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize(("amount", "doubtful"), [(0.03, ["Ti"]), (0.2, [])])
+def test_an_edge_as_small_as_the_error_of_models_is_doubtful(amount, doubtful):
+    """Their edges are 0.6 and 4 % of the counts; noise would tell both."""
+    signal, _ = make_image({"O": 9.0, "Ti": amount, "Fe": 4.0}, (5, 5), counts=10000)
+    model = with_parameters(signal).auto_model(elements=["O", "Ti", "Fe"], onset_shift=None)
+    titanium = model.elemental_maps()["Ti"]
+    error = np.sqrt(titanium.metadata.Signal.Noise_properties.variance.data)
+    assert titanium.data.mean() > 3 * error.mean() / 5
+    assert model.doubtful == doubtful
 
 
 @pytest.mark.parametrize("lazy", [False, True])
