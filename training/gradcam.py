@@ -16,6 +16,7 @@ from keras import layers, ops
 from hyperspy_eelsid.edges import ELEMENTS, element_index
 from hyperspy_eelsid.preprocessing import N_CHANNELS, normalise
 from training.networks.head import ClassToken
+from training.networks.resnet import PaddedShortcut
 
 AT_ONSET_EV = -15, 60
 
@@ -137,6 +138,8 @@ def positions(model: keras.Model, tensor: keras.KerasTensor) -> np.ndarray:
         step = maker.strides[0]
         padded = max((n - 1) * step + window - n_before, 0) if maker.padding == "same" else 0
         place = np.arange(n) * step + (window - 1) / 2 - padded // 2
+    elif isinstance(maker, PaddedShortcut):
+        return before[::2]
     else:
         return before
     spacing = before[1] - before[0]  # beyond the ends the positions go on evenly

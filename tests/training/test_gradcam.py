@@ -55,6 +55,16 @@ def test_relevance_sits_at_the_onset(step_network, onset):
     assert found[0, onset - 8 : onset + 8].sum() > 0.95 * found.sum()
 
 
+def test_positions_behind_a_shortcut():
+    """The features of a residual network lie where those of its convolutions do, at every halving."""
+    model = tiny("resnet", stages=((4, 1), (8, 1), (8, 1)))
+    for stage, step in enumerate((1, 2, 4)):
+        both = [f"stage{stage}_block0_{name}" for name in ("add", "conv1")]
+        shortcut, convolved = (positions(model, model.get_layer(name).output) for name in both)
+        assert len(shortcut) == 3072 // step
+        np.testing.assert_allclose(shortcut, convolved, atol=step)
+
+
 def test_share_at_the_onset():
     relevance = np.eye(3072)[[520, 540, 600, 900]]
     assert share_at_onset(relevance, np.full(4, 532)) == 0.5
