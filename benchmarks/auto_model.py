@@ -12,8 +12,8 @@ import time
 import hyperspy.api as hs
 import numpy as np
 
-from hyperspy_eelsid.components import CoreLossEdge
 from hyperspy_eelsid.edges import edges_in_window
+from hyperspy_eelsid.edges.component import CoreLossEdge
 
 SHAPE = (60, 130)
 ENERGY = np.arange(380.0, 1380.0)

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hyperspy_eelsid import ensemble
 from hyperspy_eelsid.data import superlattice
-from hyperspy_eelsid.live import LiveIdentification
-from hyperspy_eelsid.preprocessing import energy_axis, to_network_input
+from hyperspy_eelsid.identification import ensemble
+from hyperspy_eelsid.identification.live import LiveIdentification
+from hyperspy_eelsid.identification.network_input import energy_axis, to_network_input
 
 PUBLISHED = {"vit": 2, "unet": 3}
 IMAGE = (30, 130)
@@ -39,7 +39,7 @@ def seconds(call: Callable[[], object], repeats: int = 1) -> float:
 
 def published_ensemble(folder: Path) -> ensemble.Ensemble:
     """Networks of the published sizes, untrained, in ONNX files."""
-    from training.export import export_member, write_card
+    from training.learning.export import export_member, write_card
     from training.networks import build
 
     members = []

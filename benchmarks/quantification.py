@@ -58,9 +58,9 @@ def cross_sections() -> None:
     """Print ratios of the cross sections of 100 eV at the onset, and of 100 eV that a fit uses."""
     from exspy.components import EELSCLEdge
 
-    from hyperspy_eelsid.components import CoreLossEdge
     from hyperspy_eelsid.edges import element_edges
-    from hyperspy_eelsid.modelling import FINE_STRUCTURE_EV
+    from hyperspy_eelsid.edges.component import CoreLossEdge
+    from hyperspy_eelsid.quantification.auto_model import FINE_STRUCTURE_EV
 
     print("bundled / hydrogenic at 200 keV, parallel beam, collection angle 10 mrad (50 mrad)")
     print("edge   onset [eV]   0-100 eV      30-130 eV after the onset")
@@ -202,7 +202,7 @@ def main() -> None:
     if arguments.compounds:
         compounds(arguments.compounds)
     if arguments.spectrum:
-        from hyperspy_eelsid.modelling import BEFORE_ONSET_EV, FINE_STRUCTURE_EV
+        from hyperspy_eelsid.quantification.auto_model import BEFORE_ONSET_EV, FINE_STRUCTURE_EV
 
         left_out = {"before": BEFORE_ONSET_EV, "after": FINE_STRUCTURE_EV}
         energy, data, shifts = ours(arguments.spectrum)

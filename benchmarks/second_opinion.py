@@ -23,10 +23,10 @@ from exspy.signals import EELSSpectrum
 
 from hyperspy_eelsid.edges import ELEMENTS, edge_groups, visible_groups
 from hyperspy_eelsid.exceptions import EelsidError
-from hyperspy_eelsid.preprocessing import measured_window
-from hyperspy_eelsid.quantification import SIGNIFICANT
-from training.dataset import make_simulator
-from training.edge_library import BEAM_ENERGIES_KEV
+from hyperspy_eelsid.identification.network_input import measured_window
+from hyperspy_eelsid.quantification.maps import SIGNIFICANT
+from training.core_loss.dataset import make_simulator
+from training.physics.cross_section_table import BEAM_ENERGIES_KEV
 
 SEED_OF_SET = 77  # shared with no set of training
 APART_EV = 20.0

@@ -10,12 +10,12 @@ import time
 
 import numpy as np
 
-from hyperspy_eelsid.components import CoreLossEdge
 from hyperspy_eelsid.edges import EDGES, ELEMENTS
-from training.dataset import make_simulator
-from training.edge_library import BEAM_ENERGIES_KEV
-from training.fine_structure import add_profile, largest_ratio, random_profile
-from training.low_loss import low_loss_transfer
+from hyperspy_eelsid.edges.component import CoreLossEdge
+from training.core_loss.dataset import make_simulator
+from training.physics.cross_section_table import BEAM_ENERGIES_KEV
+from training.physics.fine_structure import add_profile, largest_ratio, random_profile
+from training.physics.low_loss import low_loss_transfer
 
 BLOCK = 400
 BLOCKS = 5

@@ -13,10 +13,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS
-from hyperspy_eelsid.preprocessing import energy_axis, to_network_input
-from training.dataset import make_simulator
-from training.evaluate import measured
-from training.simulation import Simulator
+from hyperspy_eelsid.identification.network_input import energy_axis, to_network_input
+from training.core_loss.dataset import make_simulator
+from training.core_loss.evaluate import measured
+from training.core_loss.simulation import Simulator
 
 CHOSEN = (
     "atlas_CaCO3_0_0920eV",

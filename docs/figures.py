@@ -8,11 +8,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from hyperspy_eelsid.edges import EDGES, ELEMENT_INDEX, ELEMENTS
-from training.dataset import make_simulator
-from training.fine_structure import add_profile, largest_ratio, random_profile
-from training.low_loss import low_loss_transfer
-from training.measurement import power_law
-from training.simulation import Simulator
+from training.core_loss.dataset import make_simulator
+from training.core_loss.simulation import Simulator
+from training.physics.detector import power_law
+from training.physics.fine_structure import add_profile, largest_ratio, random_profile
+from training.physics.low_loss import low_loss_transfer
 
 IMAGES = Path(__file__).parent / "images"
 

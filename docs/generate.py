@@ -11,8 +11,8 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 
-from hyperspy_eelsid import decision, ensemble
 from hyperspy_eelsid.edges import ELEMENTS, edge_groups
+from hyperspy_eelsid.identification import ensemble, rules
 from training.markdown import table
 
 CHANGES = Path(__file__).parents[1] / "changelog.d"
@@ -175,7 +175,7 @@ def confusions() -> str:
     pairs = [
         (f"{a[1]}-{a[2]}", f"{a[0]:g}", f"{b[1]}-{b[2]}", f"{b[0]:g}")
         for a, b in itertools.combinations(sorted(edges), 2)
-        if a[1] != b[1] and b[0] - a[0] <= decision.SAME_ONSET_EV
+        if a[1] != b[1] and b[0] - a[0] <= rules.SAME_ONSET_EV
     ]
     return table(("edge", "onset (eV)", "edge", "onset (eV)"), pairs)
 

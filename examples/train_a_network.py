@@ -20,14 +20,14 @@ import numpy as np
 
 from hyperspy_eelsid.data import superlattice
 from hyperspy_eelsid.edges import ELEMENT_INDEX
-from training.compositions import Compositions
-from training.edge_library import load
-from training.export import export_member, write_card
-from training.metrics import balanced_threshold, scores
+from training.core_loss.compositions import Compositions
+from training.core_loss.recipes import PUB
+from training.core_loss.simulation import Simulator
+from training.learning.export import export_member, write_card
+from training.learning.metrics import balanced_threshold, scores
 from training.networks.cnn import cnn
 from training.networks.features import VIEWS
-from training.recipes import PUB
-from training.simulation import Simulator
+from training.physics.cross_section_table import load
 
 # %%
 # A recipe says from which ranges the spectra are drawn: angles of this microscope, thin specimens, any window.

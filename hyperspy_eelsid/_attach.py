@@ -135,7 +135,7 @@ def identify_elements_gui(
     ImportError
         If no toolkit is installed and enabled.
     """
-    from hyperspy_eelsid.gui import show
+    from hyperspy_eelsid.gui.tool import show
 
     return show(self, display, toolkit)
 
@@ -143,8 +143,8 @@ def identify_elements_gui(
 def auto_model(self: EELSSpectrum, *args: Any, **kwargs: Any) -> EELSModel:
     """Model of the background and of the edges of the elements that are found.
 
-    Takes the arguments of :func:`hyperspy_eelsid.modelling.auto_model`.
+    Takes the arguments of :func:`hyperspy_eelsid.quantification.auto_model.auto_model`.
     """
-    from hyperspy_eelsid.modelling import auto_model
+    from hyperspy_eelsid.quantification.auto_model import auto_model
 
     return auto_model(self, *args, **kwargs)

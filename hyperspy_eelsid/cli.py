@@ -183,7 +183,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _models(arguments: argparse.Namespace) -> int:
-    from hyperspy_eelsid.ensemble import load, models
+    from hyperspy_eelsid.identification.ensemble import load, models
 
     for name in models():
         card = load(name).card
@@ -209,8 +209,8 @@ def _doctor(arguments: argparse.Namespace) -> int:
     import onnxruntime
 
     from hyperspy_eelsid.data import superlattice
-    from hyperspy_eelsid.ensemble import load
     from hyperspy_eelsid.exceptions import EelsidError
+    from hyperspy_eelsid.identification.ensemble import load
 
     print(f"Python {platform.python_version()}, {platform.platform()}")
     for name in ("hyperspy-eelsid", "hyperspy", "exspy", "numpy", "scipy", "dask"):

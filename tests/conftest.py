@@ -3,7 +3,7 @@
 import matplotlib
 import numpy as np
 import pytest
-from networks import write_ensemble
+from step_ensemble import write_ensemble
 from traits.etsconfig.api import ETSConfig
 
 ETSConfig.toolkit = "null"
@@ -12,7 +12,7 @@ matplotlib.use("agg")
 import hyperspy.api as hs  # noqa: E402 (after the toolkits are chosen)
 import matplotlib.pyplot as plt  # noqa: E402
 
-from hyperspy_eelsid import ensemble  # noqa: E402
+from hyperspy_eelsid.identification import ensemble  # noqa: E402
 
 hs.preferences.General.show_progressbar = False
 

@@ -1,4 +1,4 @@
-"""Results that must not change when the code is rearranged; ``golden.npz`` holds what the shipped networks and the fit gave.
+"""Results that must not change when the code is rearranged: ``golden.npz`` holds those of the first release.
 
 Run as a script it writes the file anew, which only a change of networks, cross sections or physics justifies:
 ``python tests/test_golden.py``.

@@ -8,7 +8,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from training.recipes import EFFECTS, RECIPES
+from training.core_loss.recipes import EFFECTS, RECIPES
 
 SET_NAMES = ("train", "validation", "test", "single-element", "empty")
 NETWORK_OPTIONS = (
@@ -23,7 +23,7 @@ NETWORK_OPTIONS = (
     "formulas",
 )
 RUNS = Path(__file__).parent / "runs"
-WEIGHTS = Path(__file__).parents[1] / "hyperspy_eelsid" / "weights"
+WEIGHTS = Path(__file__).parents[1] / "hyperspy_eelsid" / "identification" / "weights"
 
 
 def _network_options(options: argparse.Namespace) -> dict[str, Any]:
@@ -135,11 +135,11 @@ def main(arguments: list[str] | None = None) -> None:
     logging.getLogger("training").setLevel(logging.INFO)
     options = _parser().parse_args(arguments)
     if options.command == "cross-sections":
-        from training.cross_sections import build
+        from training.physics.gos import build
 
         build(options.out, processes=options.processes)
     elif options.command == "simulate":
-        from training.dataset import write
+        from training.core_loss.dataset import write
 
         write(
             options.out,
@@ -154,14 +154,14 @@ def main(arguments: list[str] | None = None) -> None:
     elif options.command == "abundances":
         import h5py
 
-        from training.dataset import abundances
+        from training.core_loss.dataset import abundances
 
         with h5py.File(options.file) as file:
             print("element  contained  visible")
             for element, (contained, visible) in abundances(file).items():
                 print(f"{element:7}  {contained:9}  {visible:7}")
     elif options.command == "train":
-        from training.train import train
+        from training.learning.train import train
 
         train(
             options.name,
@@ -181,12 +181,12 @@ def main(arguments: list[str] | None = None) -> None:
             teachers=tuple(RUNS / run for run in options.teachers),
         )
     elif options.command == "learning-rate":
-        from training.train import search_learning_rate
+        from training.learning.train import search_learning_rate
 
         results = search_learning_rate(options.name, **_network_options(options))
         print(f"lowest loss with {min(results, key=results.get):.0e}")
     elif options.command == "export":
-        from training.release import release
+        from training.core_loss.release import release
 
         release(
             [RUNS / run for run in options.runs],
@@ -198,11 +198,11 @@ def main(arguments: list[str] | None = None) -> None:
             options.weights,
         )
     elif options.command == "score":
-        from training.release import score_measured
+        from training.core_loss.release import score_measured
 
         score_measured(options.catalog, options.record)
     elif options.command == "evaluate":
-        from training.report import report
+        from training.core_loss.report import report
 
         runs = [RUNS / run for run in options.runs]
         report(runs, options.out, options.spectra, options.seed, options.catalog)

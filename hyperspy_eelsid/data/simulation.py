@@ -14,8 +14,8 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.stats import poisson
 from tqdm.auto import tqdm
 
-from hyperspy_eelsid.components import CoreLossEdge
 from hyperspy_eelsid.edges import EDGES
+from hyperspy_eelsid.edges.component import CoreLossEdge
 
 ENERGY_RESOLUTION_EV = 1.0
 BEAM_ENERGY_KEV = 200.0

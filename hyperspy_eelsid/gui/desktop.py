@@ -11,7 +11,7 @@ import traitsui.api as tu
 from hyperspy_gui_traitsui.utils import add_display_arg
 from matplotlib.figure import Figure
 
-from hyperspy_eelsid.gui import IdentificationTool, has_maps
+from hyperspy_eelsid.gui.tool import IdentificationTool, has_maps
 
 _STYLE = "<style>td, th {padding-right: 1em; text-align: left}</style>"
 

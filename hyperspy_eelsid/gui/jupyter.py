@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 from hyperspy_gui_ipywidgets.utils import add_display_arg, labelme
 from link_traits import link
 
-from hyperspy_eelsid.gui import IdentificationTool, as_png, has_maps
+from hyperspy_eelsid.gui.tool import IdentificationTool, as_png, has_maps
 
 
 @add_display_arg

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from hyperspy_eelsid.edges import EDGES
-from training.compositions import Compositions
-from training.edge_library import BEAM_ENERGIES_KEV, COLLECTION_ANGLES_MRAD
-from training.recipes import PUB, ROBUST
-from training.simulation import Simulator
+from training.core_loss.compositions import Compositions
+from training.core_loss.recipes import PUB, ROBUST
+from training.core_loss.simulation import Simulator
+from training.physics.cross_section_table import BEAM_ENERGIES_KEV, COLLECTION_ANGLES_MRAD
 
 FORMULAS = ["SrTiO3", "LaMnO3", "BaTiO3", "GaAs", "SiO2", "Fe2O3", "BN", "Nd2O3", "PbZrO3", "CaCO3"]
 

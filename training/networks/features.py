@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import layers, ops
 
-from hyperspy_eelsid.preprocessing import N_CHANNELS
+from hyperspy_eelsid.identification.network_input import N_CHANNELS
 
 FEATURES = "features"  # name of the layer
 FLOOR = 1e-4

@@ -1,0 +1,23 @@
+"""Inner-shell ionisation edges: the table of the 80 elements, and the component that models one edge."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "component": ["CoreLossEdge"],
+        "table": [
+            "EDGES",
+            "ELEMENTS",
+            "ELEMENT_INDEX",
+            "ENERGY_MAX_EV",
+            "ENERGY_MIN_EV",
+            "Edge",
+            "edge_groups",
+            "edges_in_window",
+            "element_edges",
+            "element_index",
+            "visible_groups",
+        ],
+    },
+)

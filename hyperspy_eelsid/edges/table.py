@@ -1,0 +1,107 @@
+"""The 80 elements (Be to Bi) and their inner-shell ionisation edges between 75 and 3071 eV.
+
+The table ``edges.csv`` is the only place where edges are listed. An edge *group* is the set of major
+subshells of one shell (Fe L = Fe L3 and Fe L2) and is what makes an element visible: an element can be
+identified in a window when one of its 107 groups has its onset there. Minor subshells (L1, M1-M3, N1-N3 and the
+weak N, O levels of heavy elements) accompany the major ones in simulated spectra and in model fits.
+
+Onset energies are those of exspy's element table; subshells it lacks have the binding energies of Elam, Ravel and
+Sieber, Radiat. Phys. Chem. 63, 121 (2002), and S K, Cl K and Ru L2,3 those of the EELS atlas (Ahn, 2004).
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from hyperspy_eelsid.exceptions import UnknownElementError
+
+ENERGY_MIN_EV = 75
+ENERGY_MAX_EV = 3071
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One subshell: its element, its shell group ("L"), its name ("L3") and its onset energy [eV]."""
+
+    element: str
+    atomic_number: int
+    group: str
+    subshell: str
+    onset_energy: float
+    major: bool
+
+    @property
+    def name(self) -> str:
+        """Name in HyperSpy's notation, e.g. ``"Fe_L3"``."""
+        return f"{self.element}_{self.subshell}"
+
+
+def _read_edges() -> tuple[Edge, ...]:
+    with files("hyperspy_eelsid.edges").joinpath("edges.csv").open(encoding="utf-8") as file:
+        return tuple(
+            Edge(
+                element=row["element"],
+                atomic_number=int(row["atomic_number"]),
+                group=row["group"],
+                subshell=row["subshell"],
+                onset_energy=float(row["onset_energy"]),
+                major=row["relevance"] == "major",
+            )
+            for row in csv.DictReader(file)
+        )
+
+
+EDGES: tuple[Edge, ...] = _read_edges()
+ELEMENTS: tuple[str, ...] = tuple(dict.fromkeys(edge.element for edge in EDGES))
+ELEMENT_INDEX: dict[str, int] = {element: index for index, element in enumerate(ELEMENTS)}
+
+
+def element_index(element: str) -> int:
+    """Place of `element` among the 80.
+
+    Raises
+    ------
+    UnknownElementError
+        If `element` is not the symbol of one of the 80 elements.
+    """
+    if element not in ELEMENT_INDEX:
+        raise UnknownElementError(
+            f"Unknown element {element!r}, options are {', '.join(ELEMENTS)}."
+        )
+    return ELEMENT_INDEX[element]
+
+
+@cache
+def element_edges(element: str) -> tuple[Edge, ...]:
+    """All subshells of `element`, major and minor, in the order K, L1, L2, ...
+
+    Raises
+    ------
+    UnknownElementError
+        If `element` is not one of the 80 elements.
+    """
+    element_index(element)  # raises
+    return tuple(edge for edge in EDGES if edge.element == element)
+
+
+@cache
+def edge_groups(element: str) -> dict[str, float]:
+    """Major edge groups of `element` and their onset energies [eV], in order of increasing onset."""
+    onsets: dict[str, float] = {}
+    for edge in element_edges(element):
+        if edge.major:
+            onsets[edge.group] = min(edge.onset_energy, onsets.get(edge.group, edge.onset_energy))
+    return dict(sorted(onsets.items(), key=lambda item: item[1]))
+
+
+def edges_in_window(element: str, start: float, end: float) -> tuple[Edge, ...]:
+    """Subshells of `element` with an onset between `start` and `end` [eV]."""
+    return tuple(edge for edge in element_edges(element) if start <= edge.onset_energy <= end)
+
+
+def visible_groups(element: str, start: float, end: float) -> dict[str, float]:
+    """Major edge groups of `element` with an onset between `start` and `end`, and their onsets [eV]."""
+    return {g: onset for g, onset in edge_groups(element).items() if start <= onset <= end}

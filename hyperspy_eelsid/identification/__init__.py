@@ -1,0 +1,8 @@
+"""Which elements are in a spectrum or a spectrum image, and where."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={"result": ["ElementIdentification", "identify_elements"]},
+)

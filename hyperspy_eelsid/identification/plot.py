@@ -1,0 +1,144 @@
+"""Pictures of an identification: spectrum with edges, periodic table, maps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import hyperspy.api as hs
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from hyperspy_eelsid.edges import ELEMENT_INDEX
+from hyperspy_eelsid.identification.network_input import measured_window
+
+if TYPE_CHECKING:
+    from hyperspy_eelsid.identification import ElementIdentification
+
+COLOUR_MAP = "viridis"
+MAPS_PER_ROW = 4
+MAP_WIDTH_IN = 2.2
+_LANTHANIDES_FROM, _LANTHANIDES_TO = 57, 71
+_ROW_ENDS = (2, 10, 18, 36, 54, 86)  # noble gases
+
+
+def periodic_place(atomic_number: int) -> tuple[int, int]:
+    """Row and column of an element in the periodic table; lanthanides stand in row 8 below it."""
+    if _LANTHANIDES_FROM <= atomic_number <= _LANTHANIDES_TO:
+        return 8, 3 + atomic_number - _LANTHANIDES_FROM
+    row = next(i for i, end in enumerate(_ROW_ENDS, start=1) if atomic_number <= end)
+    place = atomic_number - (0, *_ROW_ENDS)[row - 1]
+    from_end = _ROW_ENDS[row - 1] - atomic_number
+    block = {2: 2, 3: 2}.get(row, 3)
+    return row, place if place < block or (place == 2 and block == 2) else 18 - from_end
+
+
+def plot_identification(found: ElementIdentification, figure: Figure | None = None) -> Figure:
+    """Draw the spectrum with the edges of the elements found, above a periodic table."""
+    if figure is None:
+        figure = plt.figure(figsize=(9, 8))
+    figure.set_layout_engine("constrained")
+    top, bottom = figure.subplots(2, 1, height_ratios=(1, 1.1))
+    _draw_spectrum(top, found)
+    _draw_periodic_table(bottom, found)
+    return figure
+
+
+def _draw_spectrum(axes: Axes, found: ElementIdentification) -> None:
+    energy = found.energy
+    start, end = measured_window(energy)
+    inside = (energy >= start) & (energy <= end)
+    counts = np.where(found.spectrum.data > 0, found.spectrum.data, np.nan)[inside]
+    axes.semilogy(energy[inside], counts, color="black", lw=1)
+    axes.set(xlabel="Energy loss (eV)", ylabel="Counts", xlim=(start, end))
+    last = -np.inf
+    level = 0
+    edges = [
+        (onset, f"{element}-{group}", f"C{number % 10}")
+        for number, (element, groups) in enumerate(found.edges.items())
+        for group, onset in groups.items()
+    ]
+    for onset, label, colour in sorted(edges):
+        # labels that would overlap climb in steps
+        level = level + 1 if onset - last < 0.06 * (end - start) else 0
+        last = onset
+        axes.axvline(onset, color=colour, ls="--", lw=1)
+        axes.annotate(
+            label,
+            (onset, 1.01 + 0.065 * (level % 4)),
+            xycoords=("data", "axes fraction"),
+            color=colour,
+            ha="center",
+            fontsize="small",
+        )
+
+
+def _draw_periodic_table(axes: Axes, found: ElementIdentification) -> None:
+    """Shade every element by its probability where it is found, or by its mean probability."""
+    strength = found.strength
+    colours = plt.get_cmap(COLOUR_MAP)
+    chosen = set(found.elements)
+    for element, value in strength.items():
+        row, column = periodic_place(ELEMENT_INDEX[element] + 4)
+        shade = colours(float(value))
+        axes.add_patch(
+            Rectangle(
+                (column, row),
+                0.94,
+                0.94,
+                facecolor=shade,
+                edgecolor="crimson" if element in chosen else "none",
+                lw=2,
+            )
+        )
+        dark = sum(shade[:3]) < 1.5
+        axes.text(
+            column + 0.47,
+            row + 0.47,
+            element,
+            ha="center",
+            va="center",
+            color="white" if dark else "black",
+            fontweight="bold" if element in chosen else "normal",
+        )
+    axes.set(xlim=(0.9, 19), ylim=(9.05, 1.9), aspect="equal")
+    axes.set_axis_off()
+    scale = plt.cm.ScalarMappable(cmap=COLOUR_MAP)
+    scale.set_clim(0, 1)
+    axes.figure.colorbar(scale, ax=axes, label="Probability", shrink=0.8)
+
+
+def plot_maps(found: ElementIdentification, **kwargs: Any) -> list[Axes] | Axes:
+    """Draw the summed intensity and the probability map of every element found."""
+    dimension = found.probability.axes_manager.navigation_dimension
+    if dimension not in (1, 2):
+        raise ValueError(
+            f"There are no maps of a {'single spectrum' if dimension == 0 else 'volume'}; "
+            "use plot() to see its probabilities, or found.probability['Fe'] for an element."
+        )
+    if not found.elements:
+        raise ValueError("No element was found; with_threshold() with a lower threshold may help.")
+    maps = [found.probability[element] for element in found.elements]
+    if dimension == 1:
+        axes = hs.plot.plot_spectra(maps, legend=found.elements, **kwargs)
+        axes.set(ylabel="Probability", ylim=(-0.02, 1.05))
+        return axes
+    columns = min(len(maps) + 1, MAPS_PER_ROW)
+    rows = -(-(len(maps) + 1) // MAPS_PER_ROW)
+    height, width = found.intensity.data.shape
+    panel_height = min(max(MAP_WIDTH_IN * height / width, 1), 2 * MAP_WIDTH_IN) + 0.5
+    options = {
+        "cmap": ["gray"] + [COLOUR_MAP] * len(maps),
+        "vmin": [None] + [0] * len(maps),
+        "vmax": [None] + [1] * len(maps),
+        "label": ["Sum (counts)", *found.elements],
+        "suptitle": False,
+        "axes_decor": "off",
+        "per_row": columns,
+        "tight_layout": True,
+    }
+    if "fig" not in kwargs and "ax" not in kwargs:
+        options["fig"] = plt.figure(figsize=(1.4 * MAP_WIDTH_IN * columns, rows * panel_height))
+    return hs.plot.plot_images([found.intensity, *maps], **options | kwargs)

@@ -1,0 +1,142 @@
+"""Probabilities of all spectra of a signal, block by block on all cores, and sums on the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import dask.array as da
+import numpy as np
+
+from hyperspy_eelsid.edges import ELEMENTS
+from hyperspy_eelsid.identification import ensemble, network_input, rules
+
+if TYPE_CHECKING:
+    from exspy.signals import EELSSpectrum
+
+# an edge that lies so far outside of the window can still be seen when the energy axis is not well calibrated
+ONSET_TOLERANCE_EV = 5
+# what lies beyond is no number of counts, in whatever unit, and would overflow single precision
+LARGEST_COUNTS, SMALLEST_COUNTS = 1e18, 1e-18
+PIXELS_PER_BLOCK = 128  # half a second of work
+
+
+def edge_range(energy: np.ndarray) -> tuple[float, float]:
+    """Energies [eV] between which an onset can be seen on an energy axis."""
+    start, end = network_input.measured_window(energy)
+    return start - ONSET_TOLERANCE_EV, end + ONSET_TOLERANCE_EV
+
+
+class Networks(NamedTuple):
+    """Which networks run where; each process loads them for itself."""
+
+    model: str | Path | None = None
+    device: str = "auto"
+    batch_size: int | None = None
+
+    def load(self) -> ensemble.Ensemble:
+        """The ensemble, read once in each process."""
+        return ensemble.load(self.model, self.device)
+
+
+def plausible(counts: np.ndarray | da.Array) -> np.ndarray | da.Array:
+    """Which counts are numbers that a detector can have given; NaN, infinity and 1e300 are not."""
+    limit = LARGEST_COUNTS
+    if np.issubdtype(counts.dtype, np.floating):
+        limit = min(limit, float(np.finfo(counts.dtype).max))  # half precision ends at 65504
+    return (counts >= -limit) & (counts <= limit)
+
+
+def predict_spectra(
+    spectra: np.ndarray,
+    masked: np.ndarray | None = None,
+    *,
+    energy: np.ndarray,
+    networks: Networks,
+) -> np.ndarray:
+    """Probability of each element in a block of spectra.
+
+    Elements without a major edge in the window have the probability 0.
+
+    Parameters
+    ----------
+    spectra : Counts, shape (..., n_channels).
+    masked : Which spectra to leave out, bool, shape (..., 1).
+    energy : Energies of the channels [eV], shape (n_channels,).
+
+    Returns
+    -------
+    float32, shape (..., 80); NaN for spectra that are masked, or whose counts are not finite or nowhere positive.
+    """
+    pixels = spectra.reshape(-1, spectra.shape[-1])
+    start, end = network_input.measured_window(energy)
+    counts = pixels[:, (energy >= start) & (energy <= end)]
+    finite = plausible(counts).all(axis=1) & (counts > SMALLEST_COUNTS).any(axis=1)
+    if masked is not None:
+        finite &= ~masked.reshape(-1)
+    inputs = network_input.to_network_input(pixels[finite], energy)
+    positive = inputs.max(axis=1) > 0
+    probability = networks.load().predict(inputs[positive], networks.batch_size)
+    probability[:, ~rules.visible(*edge_range(energy))] = 0
+    result = np.full((len(pixels), len(ELEMENTS)), np.nan, np.float32)
+    result[np.flatnonzero(finite)[positive]] = probability
+    return result.reshape(*spectra.shape[:-1], len(ELEMENTS))
+
+
+def predict_signal(
+    signal: EELSSpectrum, energy: np.ndarray, networks: Networks, masked: np.ndarray | None
+) -> tuple[np.ndarray | da.Array, np.ndarray | da.Array, np.ndarray | da.Array]:
+    """Probabilities and sums of a signal; dask arrays, computed together, read its data once.
+
+    Parameters
+    ----------
+    masked : Which pixels to leave out, bool, navigation shape.
+
+    Returns
+    -------
+    probability : float32, navigation shape x 80; NaN for spectra that cannot be used.
+    spectrum : Sum of the spectra that can be used, shape (n_channels,).
+    intensity : Sum over the energy axis, navigation shape.
+
+    All are in memory when the signal is, and is no larger than a block.
+    """
+    networks.load()  # here and not first in several threads at once
+    data: np.ndarray | da.Array = signal.data
+    left_out = [] if masked is None else [masked[..., np.newaxis]]
+    probability: np.ndarray | da.Array
+    if not signal._lazy and data.size <= PIXELS_PER_BLOCK * data.shape[-1]:
+        # a graph would take as long as the networks do for a single spectrum
+        probability = predict_spectra(signal.data, *left_out, energy=energy, networks=networks)
+    else:
+        data, probability = _predict_blocks(data, left_out, energy, networks)
+    pixels = tuple(range(data.ndim - 1))
+    usable = np.isfinite(probability[..., :1])
+    counts = np.where(plausible(data), data, 0)
+    spectrum = np.where(usable, counts, 0).sum(axis=pixels, dtype=np.float64)
+    return probability, spectrum, counts.sum(axis=-1, dtype=np.float64)
+
+
+def _predict_blocks(
+    data: np.ndarray | da.Array,
+    left_out: list[np.ndarray],
+    energy: np.ndarray,
+    networks: Networks,
+) -> tuple[da.Array, da.Array]:
+    """The data in blocks, and the probabilities of each."""
+    whole = data if isinstance(data, da.Array) else da.from_array(data, chunks=-1, name=False)
+    pixels = tuple(range(data.ndim - 1))
+    blocks = whole.rechunk(
+        {**dict.fromkeys(pixels, "auto"), data.ndim - 1: -1},
+        block_size_limit=PIXELS_PER_BLOCK * data.shape[-1] * data.dtype.itemsize,
+    )
+    probability = da.map_blocks(
+        predict_spectra,
+        blocks,
+        *(da.from_array(masked, chunks=(*blocks.chunks[:-1], 1)) for masked in left_out),
+        energy=energy,
+        networks=networks,
+        dtype=np.float32,
+        chunks=(*blocks.chunks[:-1], (len(ELEMENTS),)),
+        meta=np.empty((0,) * data.ndim, np.float32),
+    )
+    return blocks, probability

@@ -1,0 +1,10 @@
+"""How much of each element there is: models of background and edges, fitted in all pixels at once."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "maps": ["Significance", "composition", "elemental_maps", "residual", "significance"]
+    },
+)

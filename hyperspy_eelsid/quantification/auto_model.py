@@ -1,0 +1,462 @@
+"""A model of background and edges for the elements that were found, fitted in all pixels at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from exspy.components import EELSCLEdge
+from exspy.models import EELSModel
+from hyperspy.components1d import PowerLaw
+from hyperspy.model import ModelSpecialSlicers
+from hyperspy.signals import BaseSignal
+
+from hyperspy_eelsid.edges import edges_in_window, visible_groups
+from hyperspy_eelsid.edges.component import CoreLossEdge
+from hyperspy_eelsid.exceptions import (
+    EnergyAxisError,
+    InvalidSpectraError,
+    MissingParametersError,
+    UnknownElementError,
+)
+from hyperspy_eelsid.identification.network_input import energy_axis, measured_window
+from hyperspy_eelsid.quantification import maps
+from hyperspy_eelsid.quantification.image_shifts import onset_shifts
+from hyperspy_eelsid.quantification.linear_model import (
+    LinearFit,
+    PixelDesigns,
+    edges_of,
+    linear_parts,
+    mean_shift,
+    mean_spectrum,
+    pixel_blocks,
+    recorded_channels,
+    scale_parameter,
+)
+from hyperspy_eelsid.quantification.pixel_shifts import pixel_shifts
+
+if TYPE_CHECKING:
+    from exspy.signals import EELSSpectrum
+
+    from hyperspy_eelsid.identification import ElementIdentification
+
+_logger = logging.getLogger(__name__)
+
+BUNDLED_GOS = "bundled"
+# A sum of power laws with these exponents follows the background of any thickness and collection angle to a small
+# part of the edges over some hundred eV, and makes the whole model linear (Van den Broek, Jannis and Verbeeck,
+# Ultramicroscopy 2023, on linear background models).
+BACKGROUND_EXPONENTS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0)
+# Fine structure after the onset, and the width of the onset before it, are left out of the fit.
+FINE_STRUCTURE_EV = 30.0
+BEFORE_ONSET_EV = 5.0
+BETWEEN_ONSETS_EV = 8.0
+LINE_EV = 10.0  # of the fine structure at least a white line is left out
+MINIMUM_SHARE_OF_CHANNELS = 0.25
+
+_PARAMETERS = {
+    "beam_energy": ("Acquisition_instrument.TEM.beam_energy", "keV"),
+    "convergence_angle": ("Acquisition_instrument.TEM.convergence_angle", "mrad"),
+    "collection_angle": ("Acquisition_instrument.TEM.Detector.EELS.collection_angle", "mrad"),
+}
+_EXAMPLES = {"beam_energy": 200, "convergence_angle": 20, "collection_angle": 40}  # for messages
+
+
+class ElementModel(EELSModel):
+    """An exspy EELSModel of a background and the edges of some elements.
+
+    It is made by ``s.auto_model()``. Everything that exspy and HyperSpy do with a model works; in addition
+    :meth:`fit_linear` fits all pixels at once, and the functions of :mod:`hyperspy_eelsid.quantification` are
+    methods. Slices (``m.inav``, ``m.isig``) have them too; a model that is restored from a signal is a plain
+    EELSModel, which :meth:`from_model` makes an ElementModel again.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._slice_as_element_model()
+
+    @classmethod
+    def from_model(cls, model: EELSModel) -> ElementModel:
+        """Give a model the methods of this class.
+
+        Parameters
+        ----------
+        model : Model of power laws and edges, which itself becomes an ElementModel.
+
+        Examples
+        --------
+        >>> m = ElementModel.from_model(s.models.restore("a"))  # doctest: +SKIP
+        """
+        model.__class__ = cls  # it has no attributes of its own but these slicers
+        model._slice_as_element_model()
+        return model
+
+    def _slice_as_element_model(self) -> None:
+        self.inav = _Slicer(self, True)
+        self.isig = _Slicer(self, False)
+
+    @property
+    def elements(self) -> list[str]:
+        """Symbols of the elements in the model."""
+        return list(edges_of(self))
+
+    def fit_linear(self, show_progressbar: bool | None = None) -> None:
+        """Fit background and edges in all pixels, with onsets and background exponents held.
+
+        With those held the model is linear, and the factors of all its parts are found by non-negative least
+        squares. All pixels have the Poisson weights of the mean spectrum, so that one factorisation serves all of
+        them. The result is stored in the parameters, with standard errors from the scatter of the residuals, and in
+        ``chisq`` and ``dof``, so that ``m.red_chisq`` maps the goodness of the fit: it is 1 for counted electrons
+        that the model describes. A pixel that cannot be fitted becomes NaN.
+
+        Parameters
+        ----------
+        show_progressbar : Show a progress bar; None takes HyperSpy's preference.
+        """
+        channels = np.flatnonzero(self._channel_switches)
+        mean = mean_spectrum(self.signal.data[..., channels])
+        designs = PixelDesigns(self)
+        n_pixels, n_parts = len(designs.which), len(linear_parts(self))
+        factors, errors = np.full((2, n_pixels, n_parts), np.nan)
+        chisq, n_used = np.full((2, n_pixels), np.nan)
+        for block, counts, low_loss in pixel_blocks(self, show_progressbar):
+            counts = counts[:, channels]
+            for pixels, columns in designs.groups(designs.which[block], low_loss):
+                fit = LinearFit(columns[channels], mean).solve(counts[pixels])
+                for result, part in zip((factors, errors, chisq, n_used), fit, strict=True):
+                    result[block][pixels] = part
+        self._keep(factors, errors, chisq, n_used)
+
+    def estimate_onset_shifts(self, show_progressbar: bool | None = None) -> BaseSignal:
+        """Find how far the edges of each pixel are from those of the image, where the energy axis drifts.
+
+        All edges of a pixel are shifted together, by 4 eV at most, to where they fit best; fine structure is
+        known from the image. Shifts that the noise of a pixel leaves uncertain are drawn to zero. They are stored in
+        the maps of the onset energies, which :meth:`fit_linear` and all that follows use.
+
+        Parameters
+        ----------
+        show_progressbar : Show progress bars; None takes HyperSpy's preference.
+
+        Returns
+        -------
+        Shift [eV] in every pixel, in steps of 0.25 eV. Of a model with a low loss it is the shift beside
+        that of the low-loss spectrum.
+        """
+        shifts = pixel_shifts(self, show_progressbar).reshape(self.chisq.data.shape)
+        for edges in edges_of(self).values():
+            for edge in edges:
+                onset = edge.onset_energy.map["values"]
+                onset[:] = edge.GOS.onset_energy + mean_shift([edge]) + shifts
+        self.fetch_stored_values()
+        result = edge.onset_energy.as_signal()._deepcopy_with_new_data(shifts)
+        result.metadata.General.title = "Onset shift"
+        result.metadata.set_item("Signal.quantity", "Onset shift (eV)")
+        return result
+
+    def _keep(
+        self, factors: np.ndarray, errors: np.ndarray, chisq: np.ndarray, n_used: np.ndarray
+    ) -> None:
+        """Store factors and errors in the maps of the scale parameters, and the goodness of the fit."""
+        bad = np.count_nonzero(~np.isfinite(factors[:, 0]))
+        if bad == len(factors):
+            raise InvalidSpectraError("No spectrum has finite counts that can be fitted.")
+        if bad:
+            _logger.warning("%d of %d pixels cannot be fitted and are NaN.", bad, len(factors))
+        for part, values, stds in zip(linear_parts(self), factors.T, errors.T, strict=True):
+            for component in part:
+                parameter = scale_parameter(component)
+                shape = parameter.map["values"].shape
+                parameter.map["values"][:] = values.reshape(shape)
+                parameter.map["std"][:] = stds.reshape(shape)
+                parameter.map["is_set"][:] = True
+        self.chisq.data[:] = chisq.reshape(self.chisq.data.shape)
+        self.dof.data[:] = np.nan_to_num(n_used).reshape(self.dof.data.shape)
+        self.fetch_stored_values()
+
+    def elemental_maps(self, electrons: float | BaseSignal | None = None) -> dict[str, BaseSignal]:
+        """Amount of each element in every pixel; see :func:`.quantification.elemental_maps`."""
+        return maps.elemental_maps(self, electrons)
+
+    def composition(self) -> dict[str, BaseSignal]:
+        """Atomic fraction of each element in every pixel; see :func:`.quantification.composition`."""
+        return maps.composition(self)
+
+    def significance(self) -> dict[str, maps.Significance]:
+        """How sure the fit is of each element; see :func:`.quantification.significance`."""
+        return maps.significance(self)
+
+    def residual(self) -> EELSSpectrum:
+        """Signal less the model, in all channels; see :func:`.quantification.residual`."""
+        return maps.residual(self)
+
+    @property
+    def doubtful(self) -> list[str]:
+        """Elements whose amount in the sum of all spectra is less than three standard errors."""
+        return list(_doubtful(self))
+
+
+class _Slicer(ModelSpecialSlicers):
+    """Slices of an ElementModel, which HyperSpy makes as plain EELSModels, with its methods."""
+
+    def __getitem__(self, slices: Any) -> ElementModel:
+        return ElementModel.from_model(super().__getitem__(slices))
+
+
+def auto_model(
+    signal: EELSSpectrum,
+    identification: ElementIdentification | None = None,
+    elements: Iterable[str] | None = None,
+    low_loss: EELSSpectrum | None = None,
+    GOS: str = BUNDLED_GOS,
+    beam_energy: float | None = None,
+    convergence_angle: float | None = None,
+    collection_angle: float | None = None,
+    background: Iterable[float] = BACKGROUND_EXPONENTS,
+    fine_structure: float = FINE_STRUCTURE_EV,
+    onset_shift: str | None = "image",
+    fit: bool = True,
+    show_progressbar: bool | None = None,
+) -> ElementModel:
+    """Model of the background and of the edges of the elements that are found.
+
+    The model holds a sum of power laws with fixed exponents and one edge for every subshell with its onset in the
+    window, major or minor; the intensities of all edges of an element are one, as in exspy. Onsets are those of the
+    table, moved to where the mean spectrum rises. The fine structure after each major onset is left out of the fit. The
+    signal itself is not changed.
+
+    Of elements that cannot be told apart in the window only the one that the identification names is fitted,
+    not its rivals: nothing in the spectrum could divide the edge between them. An element that the fit cannot
+    confirm stays in the model, and a warning names it.
+
+    Parameters
+    ----------
+    identification : Result of ``identify_elements``; by default the elements are identified first.
+    elements : Symbols of the elements to fit, instead of an identification.
+    low_loss : Low-loss spectrum, for multiple scattering and absolute areal densities: one for all pixels, or one
+        for each.
+    GOS : Cross sections: ``"bundled"``, those of this package; ``"dft"`` or ``"dirac"``, exspy's tables, which are
+        downloaded; or the path of a GOSH file.
+    beam_energy : Beam energy [keV]; by default, and for the next two, from the metadata.
+    convergence_angle, collection_angle : Semi-angles [mrad].
+    background : Exponents of the power laws of which the background is the sum.
+    fine_structure : Width [eV] of the fine structure after each major onset, which is left out of the fit.
+    onset_shift : ``"image"`` moves the edges of each element, by 14 eV at most, to where the mean spectrum rises;
+        ``"pixel"`` then also those of each pixel, by 4 eV at most, see
+        :meth:`ElementModel.estimate_onset_shifts`; None keeps the table. The shift is
+        ``edge.onset_energy.value - edge.GOS.onset_energy``.
+    fit : Fit the model in all pixels.
+    show_progressbar : Show progress bars; None takes HyperSpy's preference.
+
+    Returns
+    -------
+    The model, an exspy EELSModel.
+
+    Raises
+    ------
+    MissingParametersError
+        If a microscope parameter is neither in the metadata nor given.
+    UnknownElementError
+        If an element is unknown or has no edge in the window, or no element was found.
+    EnergyAxisError
+        If the energy axis is not uniform, increasing and in eV.
+    ValueError
+        If `onset_shift` is none of its values.
+    """
+    if onset_shift not in ("image", "pixel", None):
+        raise ValueError(f"onset_shift is 'image', 'pixel' or None, not {onset_shift!r}.")
+    _check_axis(signal)
+    signal = _with_parameters(
+        signal,
+        beam_energy=beam_energy,
+        convergence_angle=convergence_angle,
+        collection_angle=collection_angle,
+    )
+    if elements is None:
+        if identification is None:
+            from hyperspy_eelsid.identification import identify_elements
+
+            identification = identify_elements(signal, show_progressbar=show_progressbar)
+        elements = identification.elements
+    elements = list(dict.fromkeys(elements))
+    mean = mean_spectrum(signal.data)
+    window = measured_window(energy_axis(signal)[recorded_channels(mean)])
+    _check_elements(elements, window)
+
+    if low_loss is not None and low_loss.axes_manager.navigation_dimension == 0:
+        low_loss = _in_all_pixels(low_loss, signal)
+    model = ElementModel(signal, auto_background=False, auto_add_edges=False, low_loss=low_loss)
+    for exponent in background:
+        power_law = PowerLaw(r=exponent)
+        power_law.name = f"Background_r{exponent:g}"
+        power_law.r.free = False
+        power_law.A.bmin = 0.0
+        power_law.isbackground = True
+        model.append(power_law)
+    shifts = dict.fromkeys(elements, 0.0)
+    if onset_shift is not None:
+        groups = {element: list(visible_groups(element, *window).values()) for element in elements}
+        shifts = onset_shifts(model.axis.axis, mean, groups)
+    for element in elements:
+        _append_edges(model, element, shifts[element], window, GOS)
+    onsets = [
+        (edge.onset_energy + shifts[element], element)
+        for element in elements
+        for edge in edges_in_window(element, *window)
+        if edge.major
+    ]
+    model.set_signal_range_from_mask(
+        _fitted_channels(model.axis.axis, onsets, window, fine_structure)
+    )
+    _hold_in_all_pixels(model)
+    if onset_shift == "pixel":
+        model.estimate_onset_shifts(show_progressbar=show_progressbar)
+    if fit:
+        model.fit_linear(show_progressbar=show_progressbar)
+        _warn_of_doubtful(model)
+    return model
+
+
+def _doubtful(model: ElementModel) -> dict[str, maps.Significance]:
+    return {
+        element: sure
+        for element, sure in model.significance().items()
+        if not sure.total >= maps.SIGNIFICANT
+    }
+
+
+def _warn_of_doubtful(model: ElementModel) -> None:
+    doubtful = [
+        f"{element} ({total:.1f} standard errors in the sum, significant in {pixels:.0%} of the pixels)"
+        for element, (total, pixels) in _doubtful(model).items()
+    ]
+    if doubtful:
+        _logger.warning(
+            "The fit does not confirm %s. Look at their edges before using their maps, or leave them "
+            "out with s.auto_model(elements=[...]).",
+            ", ".join(doubtful),
+        )
+
+
+def _check_axis(signal: EELSSpectrum) -> None:
+    axis = signal.axes_manager.signal_axes[0]
+    energy_axis(signal)  # raises if there is nothing to fit
+    if axis.units not in ("eV", None) and isinstance(axis.units, str) and axis.units:
+        raise EnergyAxisError(
+            f"A model needs an energy axis in eV, not in {axis.units}. Convert it with "
+            "s.axes_manager.convert_units(axes='signal', units='eV')."
+        )
+    if not axis.is_uniform or axis.scale <= 0:
+        raise EnergyAxisError(
+            "A model needs a uniform, increasing energy axis. Use s.interpolate_on_axis('uniform', axis=-1)."
+        )
+
+
+def _with_parameters(signal: EELSSpectrum, **given: float | None) -> EELSSpectrum:
+    """The signal, or with parameters given in the call a copy that shares the data and has them in its metadata."""
+    if any(value is not None for value in given.values()):
+        signal = signal._deepcopy_with_new_data(signal.data)
+        for name, value in given.items():
+            if value is not None:
+                signal.metadata.set_item(_PARAMETERS[name][0], value)
+    missing = {
+        name: unit
+        for name, (path, unit) in _PARAMETERS.items()
+        if signal.metadata.get_item(path) is None
+    }
+    if missing:
+        names = ", ".join(f"{name} [{unit}]" for name, unit in missing.items())
+        example = ", ".join(f"{name}={_EXAMPLES[name]}" for name in missing)
+        raise MissingParametersError(
+            f"{names} {'is' if len(missing) == 1 else 'are'} not in the metadata. Set what your "
+            f"microscope has, e.g. s.set_microscope_parameters({example}), or give it to auto_model()."
+        )
+    return signal
+
+
+def _in_all_pixels(low_loss: EELSSpectrum, signal: EELSSpectrum) -> EELSSpectrum:
+    """One spectrum as an image with the navigation axes of another, all pixels of which share its memory."""
+    navigation = signal.axes_manager.navigation_axes[::-1]
+    axes = [a.get_axis_dictionary() for a in (*navigation, low_loss.axes_manager[-1])]
+    data = np.broadcast_to(low_loss.data, (*(a.size for a in navigation), axes[-1]["size"]))
+    return type(low_loss)(data, axes=axes, metadata=low_loss.metadata.as_dictionary())
+
+
+def _check_elements(elements: list[str], window: tuple[float, float]) -> None:
+    if not elements:
+        raise UnknownElementError(
+            "No element was found that could be modelled. Give the elements, e.g. "
+            "s.auto_model(elements=['Fe', 'O']), or identify with a lower threshold."
+        )
+    unseen = [element for element in elements if not visible_groups(element, *window)]
+    if unseen:
+        raise UnknownElementError(
+            f"{', '.join(unseen)} {'has' if len(unseen) == 1 else 'have'} no major edge between "
+            f"{window[0]:g} and {window[1]:g} eV and cannot be fitted."
+        )
+
+
+def _append_edges(
+    model: ElementModel, element: str, shift: float, window: tuple[float, float], GOS: str
+) -> None:
+    """Add the edges of an element, those after the first with the intensity and the shift of the first."""
+    master = None
+    for edge in sorted(
+        edges_in_window(element, *window), key=lambda e: (not e.major, e.onset_energy)
+    ):
+        component = _edge_component(edge.name, GOS)
+        model.append(component)
+        if master is None:
+            master = component
+            master.onset_energy.value += shift
+        else:
+            component.intensity.twin = master.intensity
+            component.onset_energy.twin = master.onset_energy
+            difference = component.GOS.onset_energy - master.GOS.onset_energy
+            component.onset_energy.twin_function_expr = f"x + {difference}"
+
+
+def _hold_in_all_pixels(model: ElementModel) -> None:
+    """Set what the linear fit holds in every pixel; HyperSpy refuses to draw a model with unset values."""
+    for component in model:
+        for parameter in component.parameters:
+            if parameter is not scale_parameter(component):
+                parameter.assign_current_value_to_all()
+
+
+def _edge_component(name: str, GOS: str) -> EELSCLEdge:
+    if GOS == BUNDLED_GOS:
+        return CoreLossEdge(name)
+    if GOS in ("dft", "dirac"):
+        return EELSCLEdge(name, GOS=GOS)
+    return EELSCLEdge(name, GOS="dft", gos_file_path=GOS)
+
+
+def _fitted_channels(
+    energy: np.ndarray,
+    onsets: list[tuple[float, str]],
+    window: tuple[float, float],
+    fine_structure: float,
+) -> np.ndarray:
+    """Channels of the window less the fine structure of all onsets, which are given with their elements.
+
+    The part left out shrinks in a narrow window, and before the next onset of another element: the channels between
+    two elements tell how much of the first there is. Without them La M, 50 eV above Ba M, takes its place.
+    """
+    inside = (energy >= window[0]) & (energy <= window[1])
+    width = fine_structure
+    while True:
+        kept = inside.copy()
+        for onset, element in onsets:
+            following = min((o for o, e in onsets if e != element and o > onset), default=np.inf)
+            between = following - BEFORE_ONSET_EV - BETWEEN_ONSETS_EV
+            last = min(onset + width, between) if between > onset + LINE_EV else onset + width
+            kept &= (energy < onset - BEFORE_ONSET_EV) | (energy > last)
+        after_all = all((kept & (energy > onset)).any() for onset, _ in onsets)
+        if after_all and kept.sum() >= MINIMUM_SHARE_OF_CHANNELS * inside.sum():
+            return kept
+        if width < 1:
+            return inside
+        width /= 2

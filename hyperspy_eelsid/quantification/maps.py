@@ -1,0 +1,225 @@
+"""What a fitted model says about the elements; for every model of power laws and edges, also a restored one.
+
+:class:`~hyperspy_eelsid.quantification.auto_model.ElementModel` has all these functions as methods.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import dask.array as da
+import numpy as np
+
+from hyperspy_eelsid.edges import visible_groups
+from hyperspy_eelsid.quantification.linear_model import (
+    DesignMatrix,
+    LinearFit,
+    PixelDesigns,
+    edges_of,
+    linear_parts,
+    low_loss_pixels,
+    mean_onsets,
+    mean_shift,
+    mean_spectrum,
+    recorded_channels,
+    robust_ratio,
+    scale_parameter,
+)
+
+if TYPE_CHECKING:
+    from exspy.models import EELSModel
+    from exspy.signals import EELSSpectrum
+    from hyperspy.signals import BaseSignal
+
+NM2_PER_BARN = 1e-10
+SIGNIFICANT = 3.0
+# Whether an edge is there is judged from the channels around it, where the background need not be that of the rest
+# of the window, and its fine structure counts as misfit.
+BEFORE_ONSET_EV = 100.0
+AFTER_ONSET_EV = 130.0
+CORRELATED_EV = 30.0  # misfits are as wide as fine structure
+MODEL_ERROR = 0.003  # of the counts: gain of the detector, background and cross sections
+
+
+class Significance(NamedTuple):
+    """How sure a fit is of an element.
+
+    Parameters
+    ----------
+    total : Fitted amount over its standard error around the clearest edge of the element, in the sum of all
+        spectra; the error holds the misfit of the model as well as noise.
+    pixels : Share of the fitted pixels whose own amount is more than three standard errors.
+    """
+
+    total: float
+    pixels: float
+
+
+def elemental_maps(
+    model: EELSModel, electrons: float | BaseSignal | None = None
+) -> dict[str, BaseSignal]:
+    """Amount of each element in every pixel.
+
+    Parameters
+    ----------
+    model : Fitted model.
+    electrons : Number of electrons that reached the spectrometer in the time of one spectrum, in the unit of its
+        counts: a number, or a signal with one for each pixel. A low-loss spectrum tells it, where the model has one.
+
+    Returns
+    -------
+    A signal with the navigation axes of the image for each element. Its ``metadata.Signal.quantity`` states what
+    it is: the areal density in atoms/nm² where the number of electrons is known; otherwise the areal density
+    times that number, of which ratios between elements are meaningful. The variance is in
+    ``metadata.Signal.Noise_properties.variance``.
+
+    Raises
+    ------
+    ValueError
+        If `electrons` is given for a model with a low-loss spectrum.
+    """
+    factor, quantity = 1 / model.axis.scale, "Areal density x electrons (1/barn)"
+    if model.convolved or electrons is not None:
+        factor, quantity = factor / NM2_PER_BARN, "Areal density (atoms/nm²)"
+    if electrons is not None:
+        if model.convolved:
+            raise ValueError("The low-loss spectrum of the model tells the number of electrons.")
+        factor = factor / np.asarray(getattr(electrons, "data", electrons))
+    maps = {}
+    for element, edges in edges_of(model).items():
+        amount = edges[0].intensity.as_signal() * factor
+        error = edges[0].intensity.as_signal(field="std") * factor
+        maps[element] = _described(amount, element, quantity, error**2)
+    return maps
+
+
+def composition(model: EELSModel) -> dict[str, BaseSignal]:
+    """Atomic fraction of each element in every pixel, of the elements in the model.
+
+    Parameters
+    ----------
+    model : Fitted model.
+
+    Returns
+    -------
+    A signal with the navigation axes of the image for each element, between 0 and 1; NaN where nothing was found
+    or fitted. The variance, in ``metadata.Signal.Noise_properties.variance``, is propagated to first order
+    from the errors of the amounts, with their correlations in the fit of the mean spectrum.
+
+    Notes
+    -----
+    Errors of the cross sections, of 5 to 20 %, and of the microscope parameters are not part of the variance.
+    """
+    maps = elemental_maps(model)
+    amounts = np.stack([amount.data for amount in maps.values()])
+    variances = [m.metadata.Signal.Noise_properties.variance.data for m in maps.values()]
+    total = amounts.sum(axis=0)
+    total = np.where(total > 0, total, np.nan)
+    correlation = _mean_fit(model).correlation[-len(maps) :, -len(maps) :]
+    weighted = np.sqrt(np.stack(variances)) / total
+    result = {}
+    for number, (element, amount) in enumerate(maps.items()):
+        fraction = amounts[number] / total
+        own = (np.arange(len(maps)) == number).reshape(-1, *[1] * fraction.ndim)
+        slopes = (own - fraction) * weighted
+        variance = np.einsum("i...,ij,j...->...", slopes, correlation, slopes)
+        result[element] = _described(
+            amount._deepcopy_with_new_data(fraction),
+            element,
+            "Atomic fraction",
+            amount._deepcopy_with_new_data(np.maximum(variance, 0)),
+        )
+    return result
+
+
+def significance(model: EELSModel) -> dict[str, Significance]:
+    """How sure the fit is of each element: a second opinion on an identification.
+
+    In the sum of many spectra it is not noise but the misfit of the model that an absent edge can explain. Each edge
+    is therefore fitted once more in the channels around it, fine structure included, with errors that hold the
+    misfit there.
+
+    Parameters
+    ----------
+    model : Fitted model.
+    """
+    spectrum = mean_spectrum(model.signal.data)
+    channels = recorded_channels(spectrum)
+    spectrum, energy = spectrum[channels], model.axis.axis[channels]
+    columns = DesignMatrix(model, mean_onsets(model))(_mean_low_loss(model))[channels]
+    correlated = round(CORRELATED_EV / model.axis.scale)
+    first = columns.shape[1] - len(edges_of(model))
+    result = {}
+    for part, (element, edges) in enumerate(edges_of(model).items(), first):
+        ratios = []
+        for onset in visible_groups(element, energy[0], energy[-1]).values():
+            above = energy - onset - mean_shift(edges)
+            near = (above > -BEFORE_ONSET_EV) & (above < AFTER_ONSET_EV)
+            ratios.append(
+                robust_ratio(columns[near], spectrum[near], part, correlated, MODEL_ERROR)
+            )
+        stored = edges[0].intensity.map
+        amount, error = stored["values"], stored["std"]
+        fitted = np.isfinite(amount) & stored["is_set"]
+        share = (amount[fitted] > SIGNIFICANT * error[fitted]).mean() if fitted.any() else np.nan
+        result[element] = Significance(max(ratios, default=np.nan), float(share))
+    return result
+
+
+def residual(model: EELSModel) -> EELSSpectrum:
+    """Signal less the model, in all channels; where the fine structure is left out of the fit it shows it.
+
+    Parameters
+    ----------
+    model : Fitted model.
+
+    Returns
+    -------
+    A signal like that of the model, lazy if it is; NaN in pixels that were not fitted.
+    """
+    designs = PixelDesigns(model)
+    data, low_losses = model.signal.data, low_loss_pixels(model)
+    factors = [scale_parameter(part[0]).map["values"].ravel() for part in linear_parts(model)]
+    inputs = [np.stack(factors, axis=1), designs.which[:, None]]
+    if low_losses is not None:
+        inputs.append(low_losses)
+
+    def expected(
+        factors: np.ndarray, which: np.ndarray, low_loss: np.ndarray | None = None
+    ) -> np.ndarray:
+        spectra = np.full((len(factors), data.shape[-1]), np.nan)
+        for pixels, columns in designs.groups(which[:, 0], low_loss):
+            spectra[pixels] = factors[pixels] @ columns.T
+        return spectra
+
+    if model.signal._lazy:
+        chunks = data.reshape(-1, data.shape[-1]).chunks[0]
+        inputs = [da.asarray(values).rechunk((chunks, -1)) for values in inputs]
+        fitted = da.map_blocks(
+            expected, *inputs, chunks=(chunks, data.shape[-1:]), dtype=np.float64
+        )
+    else:
+        fitted = expected(*map(np.asarray, inputs))
+    fitted = fitted.reshape(data.shape)
+    result = model.signal._deepcopy_with_new_data(data - fitted)
+    result.metadata.General.title = f"{model.signal.metadata.General.title} residual".strip()
+    return result
+
+
+def _mean_low_loss(model: EELSModel) -> np.ndarray | None:
+    return mean_spectrum(model.low_loss.data) if model.convolved else None
+
+
+def _mean_fit(model: EELSModel) -> LinearFit:
+    """Fit of the mean spectrum in the fitted channels."""
+    channels = np.flatnonzero(model._channel_switches)
+    expected = mean_spectrum(model.signal.data[..., channels])
+    columns = DesignMatrix(model, mean_onsets(model))(_mean_low_loss(model))
+    return LinearFit(columns[channels], expected)
+
+
+def _described(signal: BaseSignal, element: str, quantity: str, variance: BaseSignal) -> BaseSignal:
+    signal.metadata.General.title = element
+    signal.metadata.set_item("Signal.quantity", quantity)
+    signal.metadata.set_item("Signal.Noise_properties.variance", variance)
+    return signal

@@ -1,0 +1,200 @@
+import numpy as np
+import pytest
+from scipy.stats import kstest, uniform
+
+from hyperspy_eelsid.edges import ELEMENTS, ENERGY_MAX_EV, ENERGY_MIN_EV
+from training.core_loss.recipes import ROBUST
+from training.core_loss.simulation import Simulator, jump_ratio_scale
+from training.physics.ionisation import GROUP_HIGH, GROUP_LOW, IonisationEdges, shifted_channel
+from training.physics.low_loss import N_PADDED, low_loss_transfer
+
+
+@pytest.fixture(scope="module")
+def block(simulator):
+    return simulator.block((0, 1), 320)
+
+
+def test_spectra_are_network_input(block):
+    assert block.spectra.shape == (320, 3072)
+    assert block.spectra.dtype == np.float32
+    assert np.isfinite(block.spectra).all()
+    np.testing.assert_allclose(block.spectra.max(axis=1), 1, rtol=1e-6)
+    channel = np.arange(3072)
+    p = block.parameters
+    outside = (channel < p["window_start"][:, None]) | (channel > p["window_end"][:, None])
+    assert not block.spectra[outside].any()
+
+
+def test_same_seed_same_spectra(simulator, block):
+    again = simulator.block((0, 1), 320)
+    other = simulator.block((0, 2), 320)
+    np.testing.assert_array_equal(again.spectra, block.spectra)
+    np.testing.assert_array_equal(again.labels, block.labels)
+    assert not np.array_equal(other.spectra, block.spectra)
+
+
+def test_labels_are_elements_of_the_sample_with_an_edge_in_the_window(block):
+    start = block.parameters["window_start"][:, None, None]
+    end = block.parameters["window_end"][:, None, None]
+    inside = ((start <= GROUP_LOW + 25) & (end >= GROUP_LOW - 25)).any(axis=2)
+    possible = inside & (block.fractions > 0)
+    assert not (block.labels & ~possible).any()
+    assert block.labels.sum() > 320
+
+
+def test_published_labels_and_windows_are_exact(pub_simulator):
+    block = pub_simulator.block((3,), 800)
+    start, end = block.parameters["window_start"], block.parameters["window_end"]
+    inside = (start[:, None, None] <= GROUP_LOW) & (end[:, None, None] >= GROUP_LOW)
+    expected = inside.any(axis=2) & (block.fractions > 0)
+    np.testing.assert_array_equal(block.labels, expected)
+    query = block.parameters["query"]
+    assert block.labels[np.arange(800), query].all()
+    assert np.bincount(query, minlength=80).tolist() == [10] * 80
+    assert start.min() >= ENERGY_MIN_EV and end.max() <= ENERGY_MAX_EV
+    # one major group of the query element has 10 eV before it and 25 eV after it
+    holds = (start[:, None] <= GROUP_LOW[query] - 10) & (end[:, None] >= GROUP_HIGH[query] + 25)
+    assert holds.any(axis=1).all()
+
+
+def test_jump_ratio_is_obeyed(pub_simulator, monkeypatch):
+    """Without fine structure, noise and broadening the reference edge stands on the background as drawn."""
+    monkeypatch.setattr(
+        "training.core_loss.simulation.record",
+        lambda rng, recipe, edges, smooth, p: edges / np.maximum(smooth, 1e-30),
+    )
+    monkeypatch.setattr("training.core_loss.simulation.low_loss_transfer", lambda *arguments: 1)
+    monkeypatch.setattr("training.core_loss.simulation.normalise", lambda spectra: spectra)
+    monkeypatch.setattr("training.core_loss.simulation.ionisation_edges", _only_the_query_edge)
+    block = pub_simulator.block((4,), 80)
+    onset = block.parameters["jump_onset"]
+    at_onset = block.spectra[np.arange(80), onset]
+    np.testing.assert_allclose(at_onset, block.parameters["jump_ratio"], rtol=1e-4)
+
+
+def _only_the_query_edge(rng, recipe, table, fractions, p):
+    onset, height = p["window_start"] + 5, np.full(len(fractions), 3.0)
+    spectra = np.zeros((len(fractions), N_PADDED), np.float32)
+    for row, channel in zip(spectra, onset, strict=True):
+        row[channel : channel + 40] = 3.0
+    signal = np.zeros((len(fractions), 80, 2), np.float32)
+    return IonisationEdges(spectra, signal, height, onset, {})
+
+
+def test_jump_ratio_scales_the_edge_to_the_background():
+    smooth = np.tile(np.linspace(2, 1, 3072), (3, 1))
+    onset = np.array([0, 3071, -1])
+    scale = jump_ratio_scale(np.array([0.5, 0.5, 0.5]), smooth, np.array([4.0, 4.0, 4.0]), onset)
+    np.testing.assert_allclose(4 * scale, [0.5 * 2, 0.5 * 1, 0])
+
+
+def test_onsets_shift_with_the_compound_and_with_the_axis():
+    assert shifted_channel(532.0, 0, 0, 0.0, 400) == 532
+    assert shifted_channel(532.0, -2, 5, 0.0, 400) == 535
+    assert shifted_channel(900.0, 0, 0, 0.02, 400) == 910
+    assert shifted_channel(400.0, 0, 0, 0.02, 400) == 400
+
+
+def test_every_draw_of_an_edge_is_kept(pub_simulator):
+    block = pub_simulator.block((5,), 320)
+    p = block.parameters
+    there = np.isfinite(p["chemical_shift"])
+    assert there.shape == (320, 107)
+    assert there[block.groups.astype(bool)].all()
+    assert set(np.unique(p["chemical_shift"][there])) == set(range(-5, 6))
+    assert p["fine_structure_width"][there].min() >= 50
+    assert p["fine_structure_width"][there].max() <= 100
+    assert set(np.unique(p["fine_structure_peaks"][there])) == set(range(10, 26))
+    assert (p["fine_structure_ratio"][there] >= 0).all()
+    assert (p["fine_structure_ratio"][there] <= 10).all()
+
+
+def test_low_loss_conserves_intensity_and_is_causal():
+    one = np.ones(1)
+    energy, width = np.array([[15, 0, 0, 0, 0]]), np.array([[5, 5, 5, 5, 5]])
+    transfer = low_loss_transfer(one, energy, width, 0.7 * one, 0 * one, one)
+    delta = np.zeros((1, N_PADDED))
+    delta[0, 500] = 1
+    blurred = np.fft.irfft(np.fft.rfft(delta) * transfer)[0]
+    assert blurred.sum() == pytest.approx(1, rel=1e-5)
+    # share of unscattered electrons, Poisson's exp(-t/lambda), within the zero loss
+    assert blurred[480:503].sum() == pytest.approx(np.exp(-0.7), abs=0.08)
+    assert np.argmax(blurred[508:530]) + 8 == pytest.approx(15, abs=1)
+
+
+def test_parameters_are_distributed_as_published(pub_simulator):
+    p = pub_simulator.block((8,), 4000).parameters
+    ranges = {
+        "convergence_angle": (1, 20),
+        "collection_angle": (1, 100),
+        "zero_loss_fwhm": (1, 3),
+        "thickness": (0.1, 1),
+        "jump_ratio": (0.2, 1.5),
+        "background_exponent": (2, 4),
+        "atomic_diameter": (0.025, 0.25),
+    }
+    for name, (low, high) in ranges.items():
+        assert kstest(p[name], uniform(low, high - low).cdf).pvalue > 1e-3, name
+    assert set(np.unique(p["energy_offset"])) == set(range(-5, 6))
+    assert set(np.unique(p["counts"])) == {1e3, 1e4, 1e5, 1e6, 1e7}
+    assert set(np.unique(p["beam"])) == set(range(4))
+    present = p["plasmon_energy"] > 0
+    assert set(np.unique(present.sum(axis=1))) == {2, 3, 4, 5}
+    assert set(np.unique(p["plasmon_energy"][present])) == set(range(3, 21))
+    assert set(np.unique(p["plasmon_width"])) == set(range(3, 21))
+
+
+def test_of_two_groups_the_window_holds_the_first_the_second_or_both(pub_simulator):
+    query = np.full(3000, ELEMENTS.index("Si"))
+    start, end = pub_simulator._draw_window(np.random.default_rng(0), query)
+    first = (start <= 99.2 - 10) & (end >= 99.8 + 25)
+    second = (start <= 1839 - 10) & (end >= 1839 + 25)
+    assert (first | second).all()
+    # a third of the windows is drawn for each case; the longer windows of one case may hold the other group too
+    assert (~second).mean() > 0.15
+    assert (~first).mean() > 0.25
+    assert (first & second).mean() > 0.3
+
+
+def test_effects_can_be_switched_off(saw_tooth_table, pub_simulator):
+    recipe = ROBUST.without("dispersion", "calibration")
+    simulator = Simulator(recipe, pub_simulator.compositions, saw_tooth_table)
+    p = simulator.block((6,), 160).parameters
+    assert (p["dispersion"] == 1).all() and (p["dispersion_error"] == 0).all()
+    assert np.abs(p["energy_offset"]).max() <= 5
+    with pytest.raises(ValueError, match="Unknown effects"):
+        recipe.without("dispersion")
+
+
+def test_edges_below_readout_noise_or_pattern_are_not_labelled(saw_tooth_table, pub_simulator):
+    simulator = Simulator(ROBUST, pub_simulator.compositions, saw_tooth_table)
+    p = simulator.block((6,), 320).parameters
+    fractions = np.zeros((320, 80))
+    fractions[:, ELEMENTS.index("O")] = 1
+    p |= {"window_start": np.full(320, 400), "window_end": np.full(320, 700)}
+    p |= {"energy_offset": np.zeros(320), "counts": np.full(320, 1e6)}
+    p |= dict.fromkeys(("readout_noise", "fixed_pattern"), np.zeros(320))
+    signal = np.zeros((320, 80, 2))
+    signal[:, ELEMENTS.index("O"), 0] = 0.02 * 50  # 2 % of the counts after the onset
+    expected = np.ones((320, 3072), np.float32)
+
+    def seen(**changed):
+        values = {name: np.full(320, value) for name, value in changed.items()}
+        return simulator._visible(fractions, p | values, signal, expected).any(axis=(1, 2)).mean()
+
+    assert seen() == 1
+    assert seen(readout_noise=0.1) == 0
+    assert seen(fixed_pattern=0.02, pattern_length=30.0) == 0
+    assert seen(counts=1e2) == 0
+
+
+def test_empty_spectra_have_no_label(saw_tooth_table, pub_simulator):
+    simulator = Simulator(ROBUST, pub_simulator.compositions, saw_tooth_table)
+    query = np.arange(80)
+    block = simulator.simulate(np.random.default_rng(0), query, np.eye(80, dtype=np.float32))
+    nothing = pub_simulator.simulate(
+        np.random.default_rng(0), query, np.zeros((80, 80), np.float32)
+    )
+    assert block.labels.any()
+    assert not nothing.labels.any()
+    assert len(ELEMENTS) == nothing.labels.shape[1]

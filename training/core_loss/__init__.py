@@ -1,0 +1,1 @@
+"""Core-loss spectra of known elements: recipes, data sets, and the evaluation of networks on them."""

@@ -1,0 +1,135 @@
+"""Turn trained runs into the ensemble that is shipped: export, choose the threshold, score, write the card."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from hyperspy_eelsid.identification import ensemble, identify_elements
+from training.core_loss import evaluate
+from training.core_loss.dataset import make_simulator
+from training.learning import metrics
+from training.learning.export import export_member, save_card, write_card
+from training.learning.run import load_run
+from training.networks.features import FEATURES
+
+_logger = logging.getLogger(__name__)
+
+EMPTY_SPECTRA = 1000
+CHECKED_SPECTRA = 64
+FEW_COUNTS = 200_000
+SCORES = ("precision", "recall", "f1", "emr")
+OFFSETS_EV = (-20, -15, -10, -5, 0, 5, 10, 15, 20)
+
+
+def release(
+    runs: list[Path],
+    out: Path,
+    name: str,
+    spectra: int,
+    seed: int,
+    precision: str = "fp32",
+    weights: list[float] | None = None,
+) -> None:
+    """Export `runs` as one ensemble into the folder `out`; its probability is their mean with `weights`.
+
+    The threshold is the one with the most exactly right simulated validation spectra; the scores of the card are
+    those of test spectra, whose seeds no network was trained or validated on.
+    """
+    check = make_simulator("robust").block((seed, 99), CHECKED_SPECTRA).spectra
+    (out / f"{FEATURES}.onnx").unlink(missing_ok=True)
+    members = []
+    trained = [load_run(run) for run in runs]
+    for network, weight in zip(trained, weights or [1] * len(trained), strict=True):
+        path = out / f"{network.name}.onnx"
+        member = export_member(network.model, path, check, precision)
+        members.append(member | {"weight": weight})
+        _logger.info("%s", members[-1])
+    history = [
+        {
+            "run": network.name,
+            "spectra_seen": network.spectra_seen,
+            "loss": network.loss,
+            **{name: network.described[name] for name in ("recipe", "published_share", "start")},
+        }
+        for network in trained
+    ]
+    training = {"runs": history}
+    write_card(out, name, members, 0.5, training, {})
+    raw = evaluate.simulated(ensemble.Ensemble(out).predict, "robust", "validation", spectra, seed)
+    possible = evaluate.possible(raw.windows)
+    calibration = metrics.calibration(raw.labels[possible], raw.probability[possible])
+    write_card(out, name, members, 0.5, training, {}, calibration)
+    networks = ensemble.Ensemble(out)
+    predict = networks.predict
+    validation = raw._replace(probability=networks.calibrated(raw.probability) * possible)
+    threshold = evaluate.best_threshold(validation)
+
+    def figures(of: evaluate.Simulated) -> dict[str, object]:
+        found = evaluate.decisions(of, threshold)
+        possible = evaluate.possible(of.windows)
+        bins = metrics.reliability(of.labels[possible], of.probability[possible])
+        return metrics.scores(of.labels, found, 0.5) | {
+            "intervals": metrics.intervals(of.labels, found),
+            "calibration_error": metrics.calibration_error(bins),
+            "reliability": {name: values.tolist() for name, values in bins._asdict().items()},
+        }
+
+    scores: dict[str, object] = {"spectra": spectra, "validation robust": figures(validation)}
+    for recipe in ("robust", "pub"):
+        test = evaluate.simulated(predict, recipe, "test", spectra, seed)
+        scores[f"test {recipe}"] = figures(test)
+    empty = evaluate.simulated(predict, "pub", "empty", EMPTY_SPECTRA, seed)
+    wrong = evaluate.decisions(empty, threshold).any(axis=1)
+    scores["empty"] = {"spectra": EMPTY_SPECTRA, "right": int(np.sum(~wrong))}
+    write_card(out, name, members, threshold, training, scores, calibration)
+    _logger.info("threshold %.2f, %s", threshold, scores)
+
+
+def score_measured(catalog: Path, record: bool = False) -> None:
+    """Print the scores of the shipped ensemble on measured spectra at a range of thresholds.
+
+    Parameters
+    ----------
+    catalog : JSON list of labelled spectra, as in :func:`training.core_loss.evaluate.measured`.
+    record : Write the scores at the ensemble's own threshold into its card.
+    """
+    entries, results = evaluate.measured(catalog, identify_elements)
+    _, noisy = evaluate.measured(catalog, identify_elements, total_counts=FEW_COUNTS)
+    networks = ensemble.load()
+
+    def figures(threshold: float) -> dict[str, dict[str, object]]:
+        found, few = (
+            [set(result.with_threshold(threshold).elements) for result in some]
+            for some in (results, noisy)
+        )
+        chosen = [i for i, entry in enumerate(entries) if not entry["has_N_edge"]]
+        some = [entries[i] for i in chosen], [found[i] for i in chosen]
+        return {
+            "measured": evaluate.measured_scores(entries, found),
+            "measured without N edges": evaluate.measured_scores(*some),
+            f"measured with {FEW_COUNTS:,} counts": evaluate.measured_scores(entries, few),
+        }
+
+    _logger.info("the threshold of the ensemble is %.2f", networks.threshold)
+    for threshold in evaluate.THRESHOLDS:
+        for name, scores in figures(threshold).items():
+            _logger.info("%.2f  %-26s %s", threshold, name, _line(scores))
+    if record:
+        shifted = {"energy offset of measured": [_with_offset(catalog, o) for o in OFFSETS_EV]}
+        scores = networks.card["scores"] | figures(networks.threshold) | shifted
+        save_card(ensemble.WEIGHTS, networks.card | {"scores": scores})
+
+
+def _with_offset(catalog: Path, offset: float) -> dict[str, object]:
+    """Scores of measured spectra whose energy axes are wrong by `offset` [eV]."""
+    entries, results = evaluate.measured(catalog, identify_elements, offset=offset)
+    scores = evaluate.measured_scores(entries, [set(result.elements) for result in results])
+    _logger.info("%+3.0f eV  %s", offset, _line(scores))
+    return {"offset": offset} | {name: scores[name] for name in SCORES}
+
+
+def _line(scores: dict[str, object]) -> str:
+    return " ".join(f"{name} {scores[name]:.3f}" for name in SCORES)

@@ -1,0 +1,349 @@
+"""Train a network on simulated or stored spectra, and go on where a killed run stopped."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from tqdm.auto import tqdm
+
+from training.core_loss.dataset import SETS, make_simulator
+from training.learning import metrics
+from training.learning.batches import Batch, batches, recipe_of, simulated, source_of
+from training.learning.objectives import LOSSES
+from training.learning.run import Network, load_run
+from training.networks import build
+
+_logger = logging.getLogger(__name__)
+
+SPECTRA_PER_EPOCH = 16384
+VALIDATION_SPECTRA = 4096
+WARM_UP_STEPS = 500
+SCHEDULES = ("cosine", "plateau")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+# Annys et al. (2023) halved the rate when three times 32,000 spectra had not raised F1 by 0.025
+PLATEAU_PATIENCE = 3
+PLATEAU_GAIN = 0.025
+LEARNING_RATES = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5)
+
+
+def _compile(
+    model: keras.Model, rate: float | keras.optimizers.schedules.LearningRateSchedule, loss: str
+):
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-4, global_clipnorm=1.0)
+    model.compile(optimizer, LOSSES[loss])
+
+
+def _step(model: keras.Model, batch: Batch) -> float:
+    loss = float(model.train_on_batch(*batch))
+    model.reset_metrics()  # else the returned loss is a mean over all batches so far
+    return loss
+
+
+@contextmanager
+def _precision(name: str) -> Iterator[None]:
+    """Layers that are made inside compute in this precision; their weights are float32 in each."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _taught(batch: Batch, teachers: list[Network]) -> Batch:
+    """The batch with the mean of its labels and of the teachers' probabilities in their place.
+
+    References
+    ----------
+    G. Hinton, O. Vinyals and J. Dean, arXiv:1503.02531 (2015).
+    """
+    if not teachers:
+        return batch
+    spectra, labels = batch
+    soft = np.mean([teacher.predict(spectra) for teacher in teachers], axis=0)
+    return spectra, (labels + soft) / 2
+
+
+def _resume(folder: Path, model: keras.Model) -> int:
+    """Load the newest checkpoint into `model` and return the number of epochs it has seen."""
+    state = folder / "state.json"
+    if not state.exists():
+        return 0
+    epoch = json.loads(state.read_text())["epoch"]
+    values = np.load(folder / f"epoch{epoch}.npz")
+    model.set_weights([values[f"w{i}"] for i in range(len(model.weights))])
+    model.optimizer.build(model.trainable_variables)
+    for i, variable in enumerate(model.optimizer.variables):
+        variable.assign(values[f"o{i}"])
+    return epoch
+
+
+def _checkpoint(folder: Path, model: keras.Model, epoch: int) -> None:
+    values = {f"w{i}": np.asarray(w) for i, w in enumerate(model.get_weights())}
+    for i, variable in enumerate(model.optimizer.variables):
+        values[f"o{i}"] = keras.ops.convert_to_numpy(variable)
+    path = folder / f"epoch{epoch}.npz"
+    np.savez(path.with_suffix(".part.npz"), **values)
+    path.with_suffix(".part.npz").replace(path)
+    state = folder / "state.json.part"
+    state.write_text(json.dumps({"epoch": epoch}))
+    state.replace(folder / "state.json")
+    (folder / f"epoch{epoch - 1}.npz").unlink(missing_ok=True)
+
+
+def plateau_rate(learning_rate: float, scores: list[float]) -> float:
+    """Learning rate after some validations: halved each time that `PLATEAU_PATIENCE` of them brought no gain.
+
+    Parameters
+    ----------
+    learning_rate : Rate at the beginning.
+    scores : F1 scores of all validations so far.
+    """
+    best, waited = -np.inf, 0
+    for score in scores:
+        waited += 1
+        if score > best + PLATEAU_GAIN:
+            best, waited = score, 0
+        elif waited == PLATEAU_PATIENCE:
+            learning_rate, waited = learning_rate / 2, 0
+    return learning_rate
+
+
+def train(
+    name: str,
+    folder: Path,
+    recipe: str = "robust",
+    without: tuple[str, ...] = (),
+    size: str = "compact",
+    spectra: int = 1_000_000,
+    batch_size: int = 64,
+    learning_rate: float = 1e-3,
+    seed: int = 0,
+    workers: int = 1,
+    validate_every: int = 4,
+    formulas: Path | None = None,
+    start: Path | None = None,
+    reduction: str | None = None,
+    views: tuple[str, ...] | None = None,
+    changes: dict[str, Any] | None = None,
+    loss: str = "crossentropy",
+    schedule: str = "cosine",
+    precision: str = "float32",
+    data: Path | None = None,
+    published_share: float = 0.0,
+    teachers: tuple[Path, ...] = (),
+) -> keras.Model:
+    """Train a network and keep its checkpoints, its log and its final weights in `folder`.
+
+    A run that was stopped goes on from its last epoch of 16,384 spectra when it is started again with the same
+    arguments.
+
+    Parameters
+    ----------
+    name, size, reduction, views, changes : The network, as in :func:`training.networks.build`.
+    folder : Folder of the run; made if it does not exist.
+    recipe, without : Recipe of the spectra and the effects of it that are left out.
+    spectra : Number of spectra of the whole run.
+    workers : Processes that simulate or read.
+    validate_every : Epochs between two validations.
+    formulas : Text file of chemical formulas, as in :func:`training.core_loss.dataset.make_simulator`.
+    start : Folder of a finished run of the same network whose weights this one begins with.
+    loss : ``"crossentropy"``, or ``"crossentropy+f1"``, the published one.
+    schedule : ``"cosine"``: the learning rate falls by a cosine from `learning_rate` to zero over the whole run,
+        after a short warm-up. ``"plateau"``, as published: it is halved when :func:`plateau_rate` says so.
+    precision : ``"float32"``, ``"mixed_bfloat16"`` or ``"mixed_float16"``: in the mixed ones layers compute with 16
+        bits, which a GPU and some CPUs do faster; weights and loss keep 32.
+    data : Data set file, written by :func:`training.core_loss.dataset.write`, whose spectra are taken instead of
+        fresh ones. The validation spectra are simulated by the recipe of the file.
+    published_share : Share of the published recipe among the simulated spectra, labelled by visibility.
+    teachers : Folders of finished runs. The network learns the mean of the labels and of their mean probability.
+
+    Returns
+    -------
+    The trained network.
+
+    Raises
+    ------
+    ValueError
+        If the network, the recipe, the loss, the schedule or the precision is unknown.
+    """
+    for word, value, options in (
+        ("loss", loss, LOSSES),
+        ("schedule", schedule, SCHEDULES),
+        ("precision", precision, PRECISIONS),
+    ):
+        if value not in options:
+            raise ValueError(f"Unknown {word} {value!r}, options are {', '.join(options)}.")
+    folder.mkdir(parents=True, exist_ok=True)
+    keras.utils.set_random_seed(seed)
+    steps = SPECTRA_PER_EPOCH // batch_size
+    epochs = max(1, round(spectra / SPECTRA_PER_EPOCH))
+    rate = learning_rate
+    if schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0,
+            max(epochs * steps - WARM_UP_STEPS, 1),
+            warmup_target=learning_rate,
+            warmup_steps=WARM_UP_STEPS,
+        )
+    network = {
+        "name": name,
+        "reduction": reduction,
+        "size": size,
+        "views": views,
+        "changes": changes,
+    }
+    with _precision(precision):
+        model = build(**network)
+        _compile(model, rate, loss)
+    if start is not None:
+        model.load_weights(start / "final.weights.h5")
+    done = _resume(folder, model)
+    log = _Log(folder / "log.csv", done)
+    _logger.info(
+        "%s: %d parameters, %d of %d epochs done", name, model.count_params(), done, epochs
+    )
+    if data is not None:
+        recipe, without = recipe_of(data)
+    described = {
+        "network": network,
+        "recipe": recipe,
+        "without": without,
+        "published_share": published_share,
+        "formulas": str(formulas) if formulas else None,
+        "data": str(data) if data else None,
+        "seed": seed,
+        "batch_size": batch_size,
+        "precision": precision,
+        "start": start.name if start else None,
+        "teachers": [teacher.name for teacher in teachers],
+    }
+    (folder / "run.json").write_text(json.dumps(described), encoding="utf-8")
+    taught_by = [load_run(teacher) for teacher in teachers]
+    validation = make_simulator(recipe, without, formulas).block(
+        (seed, SETS["validation"].seed), VALIDATION_SPECTRA
+    )
+    progress = tqdm(
+        total=epochs * steps * batch_size,
+        initial=done * steps * batch_size,
+        desc=name,
+        unit="spectra",
+        unit_scale=True,
+        mininterval=10,
+    )
+    with (
+        progress,
+        batches(workers, source_of(described), done * steps, epochs * steps) as all_batches,
+    ):
+        for epoch in range(done + 1, epochs + 1):
+            if schedule == "plateau":
+                model.optimizer.learning_rate = plateau_rate(learning_rate, log.scores)
+            begin, losses = time.perf_counter(), []
+            for batch in islice(all_batches, steps):
+                losses.append(_step(model, _taught(batch, taught_by)))
+                progress.update(batch_size)
+            row = {
+                "epoch": epoch,
+                "spectra": epoch * steps * batch_size,
+                "spectra_per_s": round(steps * batch_size / (time.perf_counter() - begin)),
+                "loss": round(float(np.mean(losses)), 5),
+            }
+            if epoch % validate_every == 0 or epoch == epochs:
+                probability = model.predict(validation.spectra, batch_size=256, verbose=0)
+                threshold = metrics.balanced_threshold(validation.labels, probability)
+                result = metrics.scores(validation.labels, probability, threshold)
+                row |= {"threshold": threshold} | {k: round(v, 4) for k, v in result.items()}
+                progress.set_postfix_str(f"F1 {result['f1']:.3f}", refresh=False)
+            log.append(row)
+            _checkpoint(folder, model, epoch)
+    model.save_weights(folder / "final.weights.h5")
+    return model
+
+
+class _Log:
+    """Table of a run, a row an epoch.
+
+    Parameters
+    ----------
+    path : CSV file; rows after epoch `done`, which a killed run has left without a checkpoint, are dropped.
+    """
+
+    COLUMNS = ("epoch", "spectra", "spectra_per_s", "loss", "threshold") + (
+        "precision",
+        "recall",
+        "f1",
+        "emr",
+    )
+
+    def __init__(self, path: Path, done: int):
+        self.path = path
+        self.rows = []
+        if path.exists():
+            with path.open(newline="") as file:
+                self.rows = [row for row in csv.DictReader(file) if int(row["epoch"]) <= done]
+
+    @property
+    def scores(self) -> list[float]:
+        """F1 scores of all validations."""
+        return [float(row["f1"]) for row in self.rows if row.get("f1")]
+
+    def append(self, row: dict[str, float]) -> None:
+        self.rows.append(row)
+        part = self.path.with_suffix(".part")
+        with part.open("w", newline="") as file:
+            writer = csv.DictWriter(file, self.COLUMNS)
+            writer.writeheader()
+            writer.writerows(self.rows)
+        part.replace(self.path)
+
+
+def search_learning_rate(
+    name: str,
+    rates: tuple[float, ...] = LEARNING_RATES,
+    spectra: int = 16_384,
+    batch_size: int = 64,
+    recipe: str = "robust",
+    size: str = "compact",
+    reduction: str | None = None,
+    loss: str = "crossentropy",
+    seed: int = 0,
+    workers: int = 1,
+    formulas: Path | None = None,
+) -> dict[float, float]:
+    """Loss after a short training with each of some learning rates, from the same weights on the same spectra.
+
+    Parameters
+    ----------
+    name, size, reduction, recipe, loss, seed, workers, formulas : As in :func:`train`.
+    rates : Learning rates; the published search went from 1e-2 to 1e-5.
+    spectra : Number of spectra of each training.
+
+    Returns
+    -------
+    Mean loss of the last fifth of the steps for each learning rate.
+    """
+    steps = max(1, spectra // batch_size)
+    source = simulated, (recipe, (), 0.0, formulas, seed, batch_size)
+    keras.utils.set_random_seed(seed)
+    model = build(name, reduction, size)
+    weights = model.get_weights()
+    with batches(workers, source, 0, steps) as some:
+        kept = list(some)
+    results = {}
+    for rate in rates:
+        model.set_weights(weights)
+        _compile(model, rate, loss)
+        losses = [_step(model, batch) for batch in tqdm(kept, desc=f"{name} {rate:.0e}")]
+        results[rate] = float(np.mean(losses[-max(1, steps // 5) :]))
+        _logger.info("%s, learning rate %.0e: loss %.5f", name, rate, results[rate])
+    return results
