@@ -42,9 +42,9 @@ def wheel_files(wheel):
     [
         "hyperspy_extension.yaml",
         "py.typed",
-        "data/edges.csv",
-        "data/dhfs.gosh",
-        "weights/card.json",
+        "edges/edges.csv",
+        "edges/dhfs.gosh",
+        "identification/weights/card.json",
     ],
 )
 def test_wheel_has_the_data(wheel_files, path):
@@ -66,7 +66,7 @@ def test_wheel_is_small(wheel):
 def test_source_distribution(tmp_path):
     with tarfile.open(build("sdist", tmp_path)) as archive:
         files = {name.split("/", 1)[1] for name in archive.getnames()}
-    assert {"hyperspy_eelsid/data/dhfs.gosh", "training/recipes.py", "LICENSE"} <= files
+    assert {"hyperspy_eelsid/edges/dhfs.gosh", "training/core_loss/recipes.py", "LICENSE"} <= files
     assert not any(name.startswith(("tests/", "training/runs")) for name in files)
 
 

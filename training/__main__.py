@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "cross-sections", help="compute the generalised oscillator strengths"
     )
-    default = WEIGHTS.parent / "data" / "dhfs.gosh"
+    default = WEIGHTS.parents[1] / "edges" / "dhfs.gosh"
     command.add_argument("--out", type=Path, default=default, help="file to write (%(default)s)")
     command.add_argument("--processes", type=int, default=None)
 

@@ -4,7 +4,7 @@ import pytest
 from exspy.signals import EELSSpectrum
 
 from hyperspy_eelsid import data
-from hyperspy_eelsid.data import simulation
+from hyperspy_eelsid.data import images, simulation
 
 VISIBLE = ["Ti", "O", "La", "Mn", "Ba"]
 
@@ -32,8 +32,8 @@ def test_image_is_a_calibrated_eels_signal(superlattice):
 
 def test_density_of_one_layer_is_that_of_the_crystal():
     thickness = np.full(20, 10.0)
-    density = data.areal_density(
-        (data.SRTIO3, data.LAMNO3),
+    density = images.areal_density(
+        (images.SRTIO3, images.LAMNO3),
         np.array([5.0]),
         np.linspace(0, 10, 130),
         thickness,
@@ -56,8 +56,8 @@ def test_every_pixel_is_a_stoichiometric_mixture(density):
 
 
 def test_interfaces_are_diffuse():
-    density = data.areal_density(
-        (data.BATIO3, data.LAMNO3),
+    density = images.areal_density(
+        (images.BATIO3, images.LAMNO3),
         np.array([26.0]),
         np.linspace(0, 52, 520),
         np.full(30, 10.0),

@@ -1,6 +1,6 @@
 """Energy-differential cross sections of all subshells, tabulated once for fast simulation.
 
-The generalised oscillator strengths of ``hyperspy_eelsid/data/dhfs.gosh`` are integrated over the momentum transfer
+The generalised oscillator strengths of ``hyperspy_eelsid/edges/dhfs.gosh`` are integrated over the momentum transfer
 on a grid of beam energies and collection semi-angles and laid on 1 eV channels from the onset, so that a simulated
 edge is a weighted sum of two rows.
 """
