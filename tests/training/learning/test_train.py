@@ -152,9 +152,7 @@ def test_a_student_learns_from_labels_and_teachers():
 def test_a_run_with_a_teacher_and_another_width(short_epochs, formulas, tmp_path):
     options = {"spectra": 64, "batch_size": 32, "formulas": formulas, "changes": {"widths": [16]}}
     training.train("mlp", tmp_path / "teacher", **options)
-    training.train(
-        "mlp", tmp_path / "student", teachers=(tmp_path / "teacher",), **options
-    )
+    training.train("mlp", tmp_path / "student", teachers=(tmp_path / "teacher",), **options)
     network = load_run(tmp_path / "student")
     assert network.described["teachers"] == ["teacher"]
     assert network.model.get_layer("head0").units == 16
