@@ -234,7 +234,7 @@ def _lanczos(hamiltonian: Any, start: np.ndarray) -> tuple[np.ndarray, np.ndarra
         diagonal.append(np.vdot(basis[i], new).real)
         # twice, so that rounding does not bring converged states back
         for _ in range(2):
-            new -= (basis[: i + 1].conj() @ new) @ basis[: i + 1]
+            new -= (basis[: i + 1] @ new.conj()).conj() @ basis[: i + 1]
         length = np.linalg.norm(new)
         if length < 1e-9 or i == steps - 1:
             break

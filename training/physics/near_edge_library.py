@@ -125,10 +125,10 @@ def entries() -> list[Entry]:
             for edge in "NM":
                 result.append(Entry(element, edge, charge, number, TRANSITIONS[edge].scales))
 
-    # one spectrum of every ion before the further crystal fields
-    def order(entry: Entry) -> tuple[bool, int]:
+    # one spectrum of every ion before the further crystal fields, and what takes minutes at the end
+    def order(entry: Entry) -> tuple[bool, bool, int]:
         main = entry.edge != "L" or (entry.ten_dq in CRYSTAL_FIELDS_EV[:1] and not entry.ds)
-        return not main, _configurations(entry)
+        return _configurations(entry) > 15_000, not main, _configurations(entry)
 
     return sorted(result, key=order)
 

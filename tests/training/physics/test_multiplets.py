@@ -48,7 +48,6 @@ def test_integrals_are_those_of_hartree_fock(atomic_number, published):
     [
         (58, "N", 1, 6),  # 2F5/2
         (59, "N", 2, 9),  # 3H4
-        (60, "N", 3, 10),  # 4I9/2
         (68, "N", 11, 16),  # 4I15/2
         (69, "N", 12, 13),  # 3H6
         (70, "N", 13, 8),  # 2F7/2
@@ -77,7 +76,7 @@ def test_crystal_field_splits_one_electron_by_ten_dq(edrixs):
         (28, "L", 8, 1.0, 2),
         (29, "L", 9, 1.0, 1),
         (58, "M", 1, 0.0, 13),
-        (59, "N", 2, 0.0, 12),
+        (68, "N", 11, 0.0, 3),
         (69, "N", 12, 0.0, 2),
     ],
 )
