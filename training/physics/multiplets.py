@@ -304,10 +304,11 @@ def core_hole_widths(spectrum: Lines, edge: str, atomic_number: int) -> np.ndarr
     L and M: round values of the size of the tabulated natural widths (M. O. Krause, J. H. Oliver, J. Phys. Chem.
     Ref. Data 8, 329 (1979) for L); the partner with j = l - 1/2 decays by Coster-Kronig transitions too. N: the
     high terms of 4d9 4f(n+1) lie in the 4f continuum and autoionise, the low ones hardly
-    (J. L. Dehmer et al., Phys. Rev. Lett. 26, 1521 (1971)): from 0.5 eV at the onset to 5 eV, 15 eV above it.
+    (J. L. Dehmer et al., Phys. Rev. Lett. 26, 1521 (1971)). A rule of thumb: 0.5 eV up to 5 eV below the mean
+    energy of the configuration, where the lines of the heavy lanthanides begin, and 5 eV from 10 eV above it.
     """
     if edge == "N":
-        return 0.5 + 4.5 * np.clip((spectrum.energy - onset(spectrum)) / 15.0, 0.0, 1.0)
+        return 0.5 + 4.5 * np.clip((spectrum.energy + 5.0) / 15.0, 0.0, 1.0)
     lower = 0.2 + 0.05 * (atomic_number - 21) if edge == "L" else 0.8
     return np.where(spectrum.energy < spectrum.boundary, lower, lower + 0.4)
 

@@ -121,9 +121,9 @@ def test_fano_profile_has_a_tail_to_higher_energies():
     assert broadened(spectrum, np.array([-4.0]), 1.0, fano=4.0) == 0
 
 
-def test_widths_of_4d_grow_from_the_onset():
-    spectrum = Lines(np.array([0.0, 7.5, 40.0]), np.array([1.0, 5.0, 5.0]), 2.0)
-    assert onset(spectrum) == 0.0
+def test_widths_of_4d_grow_with_energy():
+    spectrum = Lines(np.array([-8.0, 2.5, 40.0]), np.array([1.0, 5.0, 5.0]), 2.0)
+    assert onset(spectrum) == -8.0
     assert core_hole_widths(spectrum, "N", 60) == pytest.approx([0.5, 2.75, 5.0])
     assert core_hole_widths(spectrum, "L", 21) == pytest.approx([0.2, 0.6, 0.6])
 
