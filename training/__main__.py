@@ -55,6 +55,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--out", type=Path, default=default, help="file to write (%(default)s)")
     command.add_argument("--processes", type=int, default=None)
 
+    command = commands.add_parser(
+        "near-edges", help="compute the library of near edges; a stopped run goes on"
+    )
+    default = WEIGHTS.parents[1] / "edges" / "near_edges.h5"
+    command.add_argument("--out", type=Path, default=default, help="file to write (%(default)s)")
+
     command = commands.add_parser("simulate", help="write a data set of synthetic spectra")
     command.add_argument("--recipe", choices=RECIPES, default="pub")
     command.add_argument("--without", nargs="*", choices=EFFECTS, default=())
@@ -138,6 +144,10 @@ def main(arguments: list[str] | None = None) -> None:
         from training.physics.gos import build
 
         build(options.out, processes=options.processes)
+    elif options.command == "near-edges":
+        from training.physics.near_edge_library import build
+
+        build(options.out, RUNS / "near_edges")
     elif options.command == "simulate":
         from training.core_loss.dataset import write
 

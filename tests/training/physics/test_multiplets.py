@@ -1,0 +1,144 @@
+"""Multiplets against Hund's rules, sum rules and published Hartree-Fock integrals."""
+
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+
+from training.physics import near_edge_library
+from training.physics.multiplets import (
+    Lines,
+    broadened,
+    core_hole_widths,
+    ground_levels,
+    integrals,
+    lines,
+    onset,
+)
+
+NEEDS_EDRIXS = "the multiplets are diagonalised with edrixs"
+
+
+@pytest.fixture
+def edrixs():
+    return pytest.importorskip("edrixs", reason=NEEDS_EDRIXS)
+
+
+@pytest.mark.parametrize(
+    ("atomic_number", "published"),
+    [
+        # F2dd, F4dd of 3d^n and F2pd, G1pd, G3pd, zeta_2p of 2p5 3d^(n+1), divalent ions, from R. D. Cowan's
+        # Hartree-Fock program with relativistic corrections: F. M. F. de Groot, thesis, University of Nijmegen
+        # (1991); those of CTM4XAS and Crispy
+        (25, (10.316, 6.414, 6.321, 4.606, 2.618, 6.846)),
+        (26, (10.966, 6.815, 6.793, 5.004, 2.844, 8.200)),
+        (27, (11.605, 7.209, 7.259, 5.394, 3.068, 9.748)),
+        (28, (12.234, 7.598, 7.721, 5.783, 3.290, 11.507)),
+    ],
+)
+def test_integrals_are_those_of_hartree_fock(atomic_number, published):
+    values = integrals(atomic_number, "L")
+    ours = (*values.direct, *values.core_direct, *values.exchange, values.core_spin_orbit)
+    assert ours == pytest.approx(published, rel=0.08)
+
+
+@pytest.mark.parametrize(
+    ("atomic_number", "edge", "electrons", "degeneracy"),
+    [
+        (58, "N", 1, 6),  # 2F5/2
+        (59, "N", 2, 9),  # 3H4
+        (68, "N", 11, 16),  # 4I15/2
+        (69, "N", 12, 13),  # 3H6
+        (70, "N", 13, 8),  # 2F7/2
+        (22, "L", 2, 5),  # 3F2
+        (25, "L", 5, 6),  # 6S5/2
+        (26, "L", 6, 9),  # 5D4
+        (28, "L", 8, 9),  # 3F4
+    ],
+)
+def test_ground_level_follows_hund(edrixs, atomic_number, edge, electrons, degeneracy):
+    (energy, states), *_ = ground_levels(integrals(atomic_number, edge), edge, electrons)
+    assert energy == 0.0
+    assert states == degeneracy
+
+
+def test_crystal_field_splits_one_electron_by_ten_dq(edrixs):
+    values = replace(integrals(22, "L"), spin_orbit=0.0)
+    levels = ground_levels(values, "L", 1, ten_dq=1.5)
+    assert levels == [(0.0, 6), (pytest.approx(1.5, abs=1e-9), 4)]
+
+
+@pytest.mark.parametrize(
+    ("atomic_number", "edge", "electrons", "ten_dq", "holes"),
+    [
+        (22, "L", 0, 1.8, 10),
+        (28, "L", 8, 1.0, 2),
+        (29, "L", 9, 1.0, 1),
+        (58, "M", 1, 0.0, 13),
+        (68, "N", 11, 0.0, 3),
+        (69, "N", 12, 0.0, 2),
+    ],
+)
+def test_strength_is_the_number_of_holes(edrixs, atomic_number, edge, electrons, ten_dq, holes):
+    spectrum = lines(integrals(atomic_number, edge), edge, electrons, ten_dq=ten_dq)
+    assert spectrum.strength.sum() == pytest.approx(holes, rel=1e-5)
+
+
+def test_white_lines_are_statistical_without_repulsion(edrixs):
+    values = integrals(22, "L")
+    zeta = values.core_spin_orbit
+    spectrum = lines(replace(values, spin_orbit=0.0), "L", 0, scales=(0.0, 0.0, 0.0))
+    third = spectrum.energy < spectrum.boundary
+    assert spectrum.strength[third].sum() / spectrum.strength[~third].sum() == pytest.approx(2)
+    strong = spectrum.strength > 1e-6
+    assert spectrum.energy[third & strong] == pytest.approx(-zeta / 2, abs=1e-6)
+    assert spectrum.energy[~third & strong] == pytest.approx(zeta, abs=1e-6)
+
+
+def test_one_hole_in_4f_gives_one_line_of_m5(edrixs):
+    """2F7/2 cannot reach the hole of j = 3/2 when 4f becomes full."""
+    spectrum = lines(integrals(70, "M"), "M", 13)
+    m4 = spectrum.energy > spectrum.boundary
+    assert spectrum.strength[m4].sum() < 1e-9 * spectrum.strength.sum()
+
+
+def test_broadening_keeps_the_strength():
+    spectrum = Lines(np.array([0.0, 4.0]), np.array([1.0, 3.0]), 2.0)
+    energy = np.arange(-2000, 2000, 0.05)
+    absorption = broadened(spectrum, energy, 0.5)
+    assert np.trapezoid(absorption, energy) == pytest.approx(4.0, rel=1e-3)
+    at_line = absorption[np.abs(energy - 4).argmin()]
+    half = absorption[np.abs(energy - 4.25).argmin()]
+    assert half / at_line == pytest.approx(0.5, abs=0.01)
+
+
+def test_fano_profile_has_a_tail_to_higher_energies():
+    spectrum = Lines(np.array([0.0]), np.array([1.0]), 1.0)
+    low, high = broadened(spectrum, np.array([-2.0, 2.0]), 1.0, fano=4.0)
+    assert high > 3 * low
+    # the zero of Fano's profile, at -q half widths, is the continuum's and not negative here
+    assert broadened(spectrum, np.array([-4.0]), 1.0, fano=4.0) == 0
+
+
+def test_widths_of_4d_grow_with_energy():
+    spectrum = Lines(np.array([-8.0, 2.5, 40.0]), np.array([1.0, 5.0, 5.0]), 2.0)
+    assert onset(spectrum) == -8.0
+    assert core_hole_widths(spectrum, "N", 60) == pytest.approx([0.5, 2.75, 5.0])
+    assert core_hole_widths(spectrum, "L", 21) == pytest.approx([0.2, 0.6, 0.6])
+
+
+def test_library_goes_on_and_normalises(edrixs, tmp_path, monkeypatch):
+    fast = [e for e in near_edge_library.entries() if e.ion in ("Cu2+", "Yb3+")][:3]
+    monkeypatch.setattr(near_edge_library, "entries", lambda: fast)
+    path, folder = tmp_path / "near_edges.h5", tmp_path / "entries"
+    near_edge_library.build(path, folder, show_progressbar=False)
+    monkeypatch.setattr(near_edge_library, "compute", lambda entry: pytest.fail("computed again"))
+    near_edge_library.build(path, folder, show_progressbar=False)
+    with h5py.File(path) as file:
+        energy = file["energy"][:]
+        for entry in fast:
+            dataset = file[entry.name]
+            assert np.trapezoid(dataset[:], energy) == pytest.approx(1.0, rel=1e-4)
+            assert dataset.attrs["ion"] == entry.ion
+            assert dataset.attrs["program"] == "edrixs"
