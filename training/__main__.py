@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "cross-sections", help="compute the generalised oscillator strengths"
     )
-    default = WEIGHTS.parent / "data" / "dhfs.gosh"
+    default = WEIGHTS.parents[1] / "edges" / "dhfs.gosh"
     command.add_argument("--out", type=Path, default=default, help="file to write (%(default)s)")
     command.add_argument("--processes", type=int, default=None)
 
@@ -108,7 +109,6 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--out", type=Path, default=WEIGHTS)
     command.add_argument("--name", default="compact")
     command.add_argument("--weights", nargs="+", type=float, help="of the runs in the mean")
-    command.add_argument("--precision", default="fp32", help="fp16 and int8 make smaller files")
     command.add_argument("--seed", type=int, default=1, help="seed of the sets that are scored")
     command.add_argument(
         "--spectra", type=int, default=16000, help="size of the simulated test sets"
@@ -131,6 +131,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command."""
+    # read when TensorFlow is imported: the faster kernels, which it leaves off on some processors
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     logging.basicConfig(format="%(message)s")
     logging.getLogger("training").setLevel(logging.INFO)
     options = _parser().parse_args(arguments)
@@ -194,7 +196,6 @@ def main(arguments: list[str] | None = None) -> None:
             options.name,
             options.spectra,
             options.seed,
-            options.precision,
             options.weights,
         )
     elif options.command == "score":

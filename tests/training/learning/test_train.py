@@ -16,9 +16,10 @@ def short_epochs(monkeypatch):
     monkeypatch.setattr(training, "VALIDATION_SPECTRA", 80)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_stopped(short_epochs, formulas, tmp_path, monkeypatch):
     options = {"spectra": 192, "batch_size": 32, "formulas": formulas, "seed": 3}
-    whole = training.learning.train("vit", tmp_path / "whole", **options)
+    whole = training.train("vit", tmp_path / "whole", **options)
 
     checkpoint = training._checkpoint
 
@@ -29,10 +30,10 @@ def test_a_killed_run_goes_on_where_it_stopped(short_epochs, formulas, tmp_path,
 
     monkeypatch.setattr(training, "_checkpoint", killed)
     with pytest.raises(KeyboardInterrupt):
-        training.learning.train("vit", tmp_path / "killed", **options)
+        training.train("vit", tmp_path / "killed", **options)
     monkeypatch.setattr(training, "_checkpoint", checkpoint)
     assert json.loads((tmp_path / "killed/state.json").read_text()) == {"epoch": 2}
-    resumed = training.learning.train("vit", tmp_path / "killed", **options)
+    resumed = training.train("vit", tmp_path / "killed", **options)
 
     with (tmp_path / "killed/log.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -58,12 +59,13 @@ def test_plateau_halves_the_rate():
     assert rate(1e-3, [0.5] * 7) == 2.5e-4
 
 
+@pytest.mark.slow
 def test_published_training_from_a_file(
     short_epochs, data, formulas, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setattr(training, "PLATEAU_PATIENCE", 1)
     monkeypatch.setattr(training, "PLATEAU_GAIN", 1.0)  # never reached after the first
-    model = training.learning.train(
+    model = training.train(
         "mlp",
         tmp_path / "run",
         spectra=192,
@@ -112,16 +114,17 @@ def test_learning_rates_are_compared_from_the_same_start(monkeypatch):
 
 def test_unknown_options(tmp_path):
     with pytest.raises(ValueError, match="Unknown loss 'hinge', options are crossentropy"):
-        training.learning.train("vit", tmp_path, loss="hinge")
+        training.train("vit", tmp_path, loss="hinge")
     with pytest.raises(ValueError, match="Unknown schedule 'steps', options are cosine, plateau"):
-        training.learning.train("vit", tmp_path, schedule="steps")
+        training.train("vit", tmp_path, schedule="steps")
     with pytest.raises(ValueError, match="Unknown precision 'half', options are float32"):
-        training.learning.train("vit", tmp_path, precision="half")
+        training.train("vit", tmp_path, precision="half")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains_the_same_network(short_epochs, formulas, tmp_path, precision):
-    model = training.learning.train(
+    model = training.train(
         "vit", tmp_path, spectra=64, batch_size=32, formulas=formulas, precision=precision
     )
     assert keras.config.dtype_policy().name == "float32"
@@ -149,10 +152,11 @@ def test_a_student_learns_from_labels_and_teachers():
     np.testing.assert_allclose(labels, 0.65)
 
 
+@pytest.mark.slow
 def test_a_run_with_a_teacher_and_another_width(short_epochs, formulas, tmp_path):
     options = {"spectra": 64, "batch_size": 32, "formulas": formulas, "changes": {"widths": [16]}}
-    training.learning.train("mlp", tmp_path / "teacher", **options)
-    training.learning.train(
+    training.train("mlp", tmp_path / "teacher", **options)
+    training.train(
         "mlp", tmp_path / "student", teachers=(tmp_path / "teacher",), **options
     )
     network = load_run(tmp_path / "student")
