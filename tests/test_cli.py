@@ -82,6 +82,7 @@ def test_msa_file_is_opened(superlattice, tmp_path):
     np.testing.assert_allclose(loaded.data, summed.data)
 
 
+@pytest.mark.slow
 def test_one_page_and_json(superlattice, tmp_path, capfd):
     path, page = tmp_path / "a <b>.hspy", tmp_path / "report.html"
     superlattice.inav[:20, :4].save(path)

@@ -11,6 +11,7 @@ import pytest
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_script(path, tmp_path):
     if path.stem == "train_a_network" and not all(map(find_spec, ("keras", "tf2onnx"))):
@@ -19,6 +20,7 @@ def test_script(path, tmp_path):
     subprocess.run([sys.executable, path], cwd=tmp_path, env=environment, check=True, timeout=600)
 
 
+@pytest.mark.slow
 def test_notebook(tmp_path):
     nbformat = pytest.importorskip("nbformat", reason="needs nbclient and ipykernel")
     nbclient = pytest.importorskip("nbclient", reason="needs nbclient and ipykernel")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,6 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--out", type=Path, default=WEIGHTS)
     command.add_argument("--name", default="compact")
     command.add_argument("--weights", nargs="+", type=float, help="of the runs in the mean")
-    command.add_argument("--precision", default="fp32", help="fp16 and int8 make smaller files")
     command.add_argument("--seed", type=int, default=1, help="seed of the sets that are scored")
     command.add_argument(
         "--spectra", type=int, default=16000, help="size of the simulated test sets"
@@ -137,6 +137,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command."""
+    # read when TensorFlow is imported: the faster kernels, which it leaves off on some processors
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     logging.basicConfig(format="%(message)s")
     logging.getLogger("training").setLevel(logging.INFO)
     options = _parser().parse_args(arguments)
@@ -204,7 +206,6 @@ def main(arguments: list[str] | None = None) -> None:
             options.name,
             options.spectra,
             options.seed,
-            options.precision,
             options.weights,
         )
     elif options.command == "score":

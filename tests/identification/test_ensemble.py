@@ -67,14 +67,14 @@ def test_networks_for_other_elements_are_refused(tmp_path):
 def test_shipped_ensemble():
     """What is shipped loads, runs, is a ViT and a U-Net at least, and is small enough."""
     networks = load()
-    assert networks.provider.endswith("ExecutionProvider")
     assert {member["architecture"] for member in networks.card["members"]} >= {"vit", "unet"}
     assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 40e6
     assert 0 < networks.threshold < 1
     assert networks.card["scores"]
-    probability = networks.predict(np.zeros((2, 3072), np.float32))
-    np.testing.assert_allclose(probability[0], probability[1], atol=1e-6)
-    assert networks.name in str(networks.card["name"])
+    probability = networks.predict(np.zeros((1, 3072), np.float32))
+    assert probability.shape == (1, 80)
+    # nothing was measured, so nothing is found
+    assert probability.max() < networks.threshold
 
 
 def test_ensembles_by_name_and_by_path(tmp_path, spectra):

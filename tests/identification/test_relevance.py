@@ -25,6 +25,7 @@ def test_a_window_narrower_than_what_is_covered(step_networks):
     assert np.isfinite(values).all()
 
 
+@pytest.mark.slow
 def test_shipped_networks_look_at_the_onset(superlattice):
     """Of an element with one edge in the window the most relevant energy lies at that edge."""
     found = superlattice.sum().identify_elements()

@@ -272,7 +272,9 @@ def low_loss():
     return signal
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "method", [pytest.param(m, marks=pytest.mark.slow) if m == "plot" else m for m in METHODS]
+)
 def test_methods_of_exspy_and_hyperspy(method, tmp_path, low_loss):
     """They run, and a linear fit that follows finds the same as before, or the truth in another model."""
     signal, truth = make_image({"O": 9.0, "Fe": 4.0}, (2,), counts=1e6)

@@ -76,7 +76,7 @@ def test_noise_is_no_drift(counts):
     np.testing.assert_allclose(model.elemental_maps()["Fe"].data, still["Fe"].data)
 
 
-@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("lazy", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_what_was_fitted_is_what_is_drawn_and_quantified(lazy):
     signal, truth, _ = drifting_image((2, 4), 5000)
     signal.data[1, 0] = np.nan

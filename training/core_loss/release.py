@@ -30,7 +30,6 @@ def release(
     name: str,
     spectra: int,
     seed: int,
-    precision: str = "fp32",
     weights: list[float] | None = None,
 ) -> None:
     """Export `runs` as one ensemble into the folder `out`; its probability is their mean with `weights`.
@@ -44,7 +43,7 @@ def release(
     trained = [load_run(run) for run in runs]
     for network, weight in zip(trained, weights or [1] * len(trained), strict=True):
         path = out / f"{network.name}.onnx"
-        member = export_member(network.model, path, check, precision)
+        member = export_member(network.model, path, check)
         members.append(member | {"weight": weight})
         _logger.info("%s", members[-1])
     history = [

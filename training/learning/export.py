@@ -10,7 +10,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import onnx
 import onnxruntime
 
 from hyperspy_eelsid.edges import ELEMENTS, ENERGY_MAX_EV, ENERGY_MIN_EV
@@ -19,13 +18,10 @@ from training.networks.features import FEATURES
 _logger = logging.getLogger(__name__)
 
 PARITY = 1e-5
-PRECISIONS = ("fp32", "fp16", "int8")
 OPSET = 17
 
 
-def export_member(
-    model: keras.Model, path: Path, check: np.ndarray, precision: str = "fp32"
-) -> dict[str, object]:
+def export_member(model: keras.Model, path: Path, check: np.ndarray) -> dict[str, object]:
     """Write one network to an ONNX file and compare the two on some spectra.
 
     What a network computes of the spectra before its first weight is written to ``features.onnx`` beside it, so that
@@ -36,22 +32,16 @@ def export_member(
     model : Trained network.
     path : File to write.
     check : Spectra for the comparison, shape (n, 3072).
-    precision : ``"fp32"``; ``"fp16"``: weights and activations in half precision; ``"int8"``: weights of dense layers
-        and of attention as 8-bit integers. The features are always in single precision.
 
     Returns
     -------
-    What the card says of this member: name, architecture, file, sha256, what it sees, parameters, precision, parity.
+    What the card says of this member: name, architecture, file, sha256, what it sees, parameters, parity.
 
     Raises
     ------
-    ValueError
-        If there is no such precision.
     RuntimeError
-        If the probabilities of the ONNX file in single precision differ from the network's by more than 1e-5.
+        If the probabilities of the ONNX file differ from the network's by more than 1e-5.
     """
-    if precision not in PRECISIONS:
-        raise ValueError(f"Unknown precision {precision!r}, options are {', '.join(PRECISIONS)}.")
     path.parent.mkdir(parents=True, exist_ok=True)
     member: dict[str, object] = {"name": path.stem, "architecture": model.name}
     seen = check
@@ -67,10 +57,9 @@ def export_member(
     else:
         behind = model
     _convert(behind, path)
-    _reduce(path, precision)
     expected = keras.ops.convert_to_numpy(model(check, training=False))
     difference = float(np.abs(_run(path, seen) - expected).max())
-    if precision == "fp32" and difference > PARITY:
+    if difference > PARITY:
         raise RuntimeError(
             f"{path.name} differs from the Keras network by {difference:.1e}, more than {PARITY:.0e}."
         )
@@ -78,7 +67,6 @@ def export_member(
         **member,
         **_described(path),
         "parameters": model.count_params(),
-        "precision": precision,
         "largest_difference_from_keras": difference,
     }
 
@@ -97,20 +85,6 @@ def _convert(model: keras.Model, path: Path) -> None:
     tf2onnx.convert.from_function(
         call, input_signature=signature, opset=OPSET, output_path=str(path)
     )
-
-
-def _reduce(path: Path, precision: str) -> None:
-    """Write the ONNX file anew in a lower precision."""
-    if precision == "fp16":
-        from onnxruntime.transformers.float16 import convert_float_to_float16
-
-        onnx.save(convert_float_to_float16(onnx.load(path), keep_io_types=True), path)
-    elif precision == "int8":
-        from onnxruntime.quantization import QuantType, quantize_dynamic
-
-        quantize_dynamic(
-            path, path, weight_type=QuantType.QInt8, op_types_to_quantize=["MatMul", "Gemm"]
-        )
 
 
 def _run(path: Path, seen: np.ndarray) -> np.ndarray:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from exspy._misc.eels.effective_angle import effective_angle as _effective_angle
 from numba import njit
 
 from hyperspy_eelsid.edges import EDGES, ELEMENT_INDEX, ELEMENTS, element_edges
 from training.core_loss.recipes import Recipe
 from training.physics.cross_section_table import BEAM_ENERGIES_KEV, COLLECTION_ANGLES_MRAD
+from training.physics.effective_angle import effective_angle
 from training.physics.fine_structure import (
     add_profile,
     delay_onset,
@@ -25,7 +25,6 @@ from training.physics.low_loss import N_PADDED
 N_SIMULATED = 3264  # beyond the last channel, so that it is broadened from both sides
 SIGNAL_RANGE_EV = 50
 _DRAWN = ("chemical_shift", "fine_structure_width", "fine_structure_peaks", "fine_structure_ratio")
-effective_angle = njit(cache=False)(_effective_angle)
 
 _SHARP_LINES = {("L2", z) for z in [*range(19, 31), *range(38, 47)]}
 _SHARP_LINES |= {("L3", z) for _, z in _SHARP_LINES}

@@ -86,17 +86,3 @@ def test_a_network_that_sees_the_plain_spectrum(exported, tmp_path):
     np.testing.assert_allclose(
         ensemble.Ensemble(tmp_path).predict(exported[2]), expected, atol=1e-5
     )
-
-
-@pytest.mark.parametrize(("precision", "largest"), [("fp16", 0.01), ("int8", 0.1)])
-def test_reduced_precision_makes_smaller_files(exported, tmp_path, precision, largest):
-    folder, models, check = exported
-    member = export.export_member(models[0], tmp_path / "vit.onnx", check, precision)
-    assert 0 < member["largest_difference_from_keras"] < largest
-    full = (folder / "vit.compact.onnx").stat().st_size
-    assert (tmp_path / "vit.onnx").stat().st_size < 0.6 * full
-
-
-def test_unknown_precision(exported, tmp_path):
-    with pytest.raises(ValueError, match="fp32, fp16, int8"):
-        export.export_member(exported[1][0], tmp_path / "vit.onnx", exported[2], "fp8")

@@ -16,6 +16,7 @@ def short_epochs(monkeypatch):
     monkeypatch.setattr(training, "VALIDATION_SPECTRA", 80)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_stopped(short_epochs, formulas, tmp_path, monkeypatch):
     options = {"spectra": 192, "batch_size": 32, "formulas": formulas, "seed": 3}
     whole = training.train("vit", tmp_path / "whole", **options)
@@ -58,6 +59,7 @@ def test_plateau_halves_the_rate():
     assert rate(1e-3, [0.5] * 7) == 2.5e-4
 
 
+@pytest.mark.slow
 def test_published_training_from_a_file(
     short_epochs, data, formulas, tmp_path, monkeypatch, capsys
 ):
@@ -119,6 +121,7 @@ def test_unknown_options(tmp_path):
         training.train("vit", tmp_path, precision="half")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains_the_same_network(short_epochs, formulas, tmp_path, precision):
     model = training.train(
@@ -149,6 +152,7 @@ def test_a_student_learns_from_labels_and_teachers():
     np.testing.assert_allclose(labels, 0.65)
 
 
+@pytest.mark.slow
 def test_a_run_with_a_teacher_and_another_width(short_epochs, formulas, tmp_path):
     options = {"spectra": 64, "batch_size": 32, "formulas": formulas, "changes": {"widths": [16]}}
     training.train("mlp", tmp_path / "teacher", **options)
