@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 
 import dask.array as da
@@ -16,6 +17,8 @@ from scipy.signal import fftconvolve
 from tqdm.auto import tqdm
 
 from hyperspy_eelsid.exceptions import EnergyAxisError, InvalidSpectraError
+
+_logger = logging.getLogger(__name__)
 
 PIXELS_PER_BLOCK = 1000
 FEW_PIXELS = 500  # for which no progress is shown
@@ -377,3 +380,63 @@ def pixel_blocks(
             counts = np.asarray(spectra[block], np.float64)
             yield block, counts, None if low_losses is None else np.asarray(low_losses[block])
             bar.update(len(counts))
+
+
+def elements(model: EELSModel) -> list[str]:
+    """Symbols of the elements in a model."""
+    return list(edges_of(model))
+
+
+def mean_low_loss(model: EELSModel) -> np.ndarray | None:
+    """Mean low-loss spectrum of a model, or None."""
+    return mean_spectrum(model.low_loss.data) if model.convolved else None
+
+
+def fit_linear(model: EELSModel, show_progressbar: bool | None = None) -> None:
+    """Fit background and edges in all pixels, with onsets and background exponents held.
+
+    With those held the model is linear, and the factors of all its parts are found by non-negative least
+    squares. All pixels have the Poisson weights of the mean spectrum, so that one factorisation serves all of
+    them. The result is stored in the parameters, with standard errors from the scatter of the residuals, and in
+    ``chisq`` and ``dof``, so that ``m.red_chisq`` maps the goodness of the fit: it is 1 for counted electrons
+    that the model describes. A pixel that cannot be fitted becomes NaN.
+
+    Parameters
+    ----------
+    show_progressbar
+        Show a progress bar; None takes HyperSpy's preference.
+    """
+    channels = np.flatnonzero(model._channel_switches)
+    mean = mean_spectrum(model.signal.data[..., channels])
+    designs = PixelDesigns(model)
+    n_pixels, n_parts = len(designs.which), len(linear_parts(model))
+    factors, errors = np.full((2, n_pixels, n_parts), np.nan)
+    chisq, n_used = np.full((2, n_pixels), np.nan)
+    for block, counts, low_loss in pixel_blocks(model, show_progressbar):
+        counts = counts[:, channels]
+        for pixels, columns in designs.groups(designs.which[block], low_loss):
+            fit = LinearFit(columns[channels], mean).solve(counts[pixels])
+            for result, part in zip((factors, errors, chisq, n_used), fit, strict=True):
+                result[block][pixels] = part
+    _keep(model, factors, errors, chisq, n_used)
+
+
+def _keep(
+    model: EELSModel, factors: np.ndarray, errors: np.ndarray, chisq: np.ndarray, n_used: np.ndarray
+) -> None:
+    """Store factors and errors in the maps of the scale parameters, and the goodness of the fit."""
+    bad = np.count_nonzero(~np.isfinite(factors[:, 0]))
+    if bad == len(factors):
+        raise InvalidSpectraError("No spectrum has finite counts that can be fitted.")
+    if bad:
+        _logger.warning("%d of %d pixels cannot be fitted and are NaN.", bad, len(factors))
+    for part, values, stds in zip(linear_parts(model), factors.T, errors.T, strict=True):
+        for component in part:
+            parameter = scale_parameter(component)
+            shape = parameter.map["values"].shape
+            parameter.map["values"][:] = values.reshape(shape)
+            parameter.map["std"][:] = stds.reshape(shape)
+            parameter.map["is_set"][:] = True
+    model.chisq.data[:] = chisq.reshape(model.chisq.data.shape)
+    model.dof.data[:] = np.nan_to_num(n_used).reshape(model.dof.data.shape)
+    model.fetch_stored_values()
