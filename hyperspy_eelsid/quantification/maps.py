@@ -151,7 +151,7 @@ def residual(model: EELSModel) -> EELSSpectrum:
 def _mean_fit(model: EELSModel) -> LinearFit:
     """Fit of the mean spectrum in the fitted channels."""
     channels = np.flatnonzero(model._channel_switches)
-    expected = mean_spectrum(model.signal.data[..., channels])
+    expected = mean_spectrum(model.signal.data)[channels]
     columns = DesignMatrix(model, mean_onsets(model))(mean_low_loss(model))
     return LinearFit(columns[channels], expected)
 

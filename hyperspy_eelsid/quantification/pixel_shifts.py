@@ -80,21 +80,21 @@ def pixel_shifts(model: EELSModel, show_progressbar: bool | None = None) -> np.n
     """
     designs = PixelDesigns(model, np.broadcast_to(mean_onsets(model), onset_energies(model).shape))
     kept = np.flatnonzero(model._channel_switches)
-    mean = mean_spectrum(model.signal.data[..., kept])
+    mean = mean_spectrum(model.signal.data)[kept]
     near = _near_onsets(model)
     first = len(linear_parts(model)) - len(near)
     factors = np.full((len(designs.which), first + len(near)), np.nan)
 
     def parts(
-        block: slice, counts: np.ndarray, low_loss: np.ndarray | None
+        block: np.ndarray, counts: np.ndarray, low_loss: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Background and edges of the pixels of a block, which are fitted when they have no factors yet."""
         background, edges = np.full((2, *counts.shape), np.nan)
         for pixels, columns in designs.groups(designs.which[block], low_loss):
-            if np.isnan(factors[block][pixels]).all():
+            if np.isnan(factors[block[pixels]]).all():
                 fit = LinearFit(columns[kept], mean)
-                factors[block][pixels] = fit.solve(counts[np.ix_(pixels, kept)])[0]
-            fitted = factors[block][pixels]
+                factors[block[pixels]] = fit.solve(counts[np.ix_(pixels, kept)])[0]
+            fitted = factors[block[pixels]]
             background[pixels] = fitted[:, :first] @ columns[:, :first].T
             edges[pixels] = fitted[:, first:] @ columns[:, first:].T
         return background, edges
