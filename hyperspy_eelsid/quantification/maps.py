@@ -78,9 +78,9 @@ def composition(model: EELSModel) -> dict[str, BaseSignal]:
 
     Returns
     -------
-    A signal with the navigation axes of the image for each element, between 0 and 1; NaN where nothing was found
-    or fitted. The variance, in ``metadata.Signal.Noise_properties.variance``, is propagated to first order
-    from the errors of the amounts, with their correlations in the fit of the mean spectrum.
+    A signal with the navigation axes of the image for each element, between 0 and 1; NaN where the sum of the
+    amounts is below its own standard error, or nothing was fitted. The variance, in
+    ``metadata.Signal.Noise_properties.variance``, is propagated to first order from the errors of the amounts, with their correlations in the fit of the mean spectrum.
 
     Notes
     -----
@@ -90,9 +90,12 @@ def composition(model: EELSModel) -> dict[str, BaseSignal]:
     amounts = np.stack([amount.data for amount in maps.values()])
     variances = [m.metadata.Signal.Noise_properties.variance.data for m in maps.values()]
     total = amounts.sum(axis=0)
-    total = np.where(total > 0, total, np.nan)
     correlation = _mean_fit(model).correlation[-len(maps) :, -len(maps) :]
-    weighted = np.sqrt(np.stack(variances)) / total
+    errors = np.sqrt(np.stack(variances))
+    # of a total below its own standard error, which noise alone can make, no fraction means anything
+    noise = np.sqrt(np.maximum(np.einsum("i...,ij,j...->...", errors, correlation, errors), 0))
+    total = np.where((total > 0) & (total >= noise), total, np.nan)
+    weighted = errors / total
     result = {}
     for number, (element, amount) in enumerate(maps.items()):
         fraction = amounts[number] / total
