@@ -80,7 +80,8 @@ def composition(model: EELSModel) -> dict[str, BaseSignal]:
     -------
     A signal with the navigation axes of the image for each element, between 0 and 1; NaN where the sum of the
     amounts is below its own standard error, or nothing was fitted. The variance, in
-    ``metadata.Signal.Noise_properties.variance``, is propagated to first order from the errors of the amounts, with their correlations in the fit of the mean spectrum.
+    ``metadata.Signal.Noise_properties.variance``, is propagated to first order from the errors of the amounts,
+    with their correlations in the fit of the mean spectrum.
 
     Notes
     -----
