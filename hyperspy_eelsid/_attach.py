@@ -1,150 +1,88 @@
-"""The methods that exspy's EELSSpectrum gains; the only module that touches a class of another package.
+"""The methods that exspy's classes gain; the only module that touches a class of another package.
 
-The methods are attached right after the module that defines the class has run, whatever is imported
-first. They import what they need when they are called, so that importing HyperSpy stays fast.
+The methods are attached right after the module that defines a class has run, whatever is imported
+first. What they do is imported on first use, so that importing HyperSpy stays fast.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from importlib import import_module
+from types import MethodType, ModuleType
+from typing import Any
 
 from wrapt import when_imported
 
-if TYPE_CHECKING:
-    from pathlib import Path
 
-    import numpy as np
-    from exspy.models import EELSModel
-    from exspy.signals import EELSSpectrum
-    from hyperspy.signals import BaseSignal
+class LazyMethod:
+    """A method that is a function of a module, imported on first use.
 
-    from hyperspy_eelsid.identification import ElementIdentification
+    Seen from the class it is the function itself, so that help and documentation show its signature.
 
-# where exspy defines EELSSpectrum: up to 0.3, and later
-_DEFINING_MODULES = ("exspy.signals.eels", "exspy.signals._eels")
+    Parameters
+    ----------
+    target
+        Where the function is, as ``"module:function"``.
+    """
+
+    def __init__(self, target: str) -> None:
+        self._module, self._name = target.split(":")
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The function."""
+        return getattr(import_module(self._module), self._name)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self.function if instance is None else MethodType(self.function, instance)
+
+
+class LazyProperty(LazyMethod):
+    """A property that is a function of a module, imported on first use."""
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return property(self.function) if instance is None else self.function(instance)
+
+
+_IDENTIFICATION = "hyperspy_eelsid.identification"
+_QUANTIFICATION = "hyperspy_eelsid.quantification"
+
+METHODS = {
+    "EELSSpectrum": {
+        "identify_elements": LazyMethod(f"{_IDENTIFICATION}.result:identify_elements"),
+        "identify_elements_gui": LazyMethod("hyperspy_eelsid.gui.tool:identify_elements_gui"),
+        "auto_model": LazyMethod(f"{_QUANTIFICATION}.auto_model:auto_model"),
+    },
+    "EELSModel": {
+        "elements": LazyProperty(f"{_QUANTIFICATION}.linear_model:elements"),
+        "fit_linear": LazyMethod(f"{_QUANTIFICATION}.linear_model:fit_linear"),
+        "estimate_onset_shifts": LazyMethod(
+            f"{_QUANTIFICATION}.pixel_shifts:estimate_onset_shifts"
+        ),
+        "elemental_maps": LazyMethod(f"{_QUANTIFICATION}.maps:elemental_maps"),
+        "composition": LazyMethod(f"{_QUANTIFICATION}.maps:composition"),
+        "residual": LazyMethod(f"{_QUANTIFICATION}.maps:residual"),
+        "significance": LazyMethod(f"{_QUANTIFICATION}.second_opinion:significance"),
+        "doubtful": LazyProperty(f"{_QUANTIFICATION}.second_opinion:doubtful"),
+    },
+}
+# where exspy defines the classes: up to 0.3, and later
+_DEFINING_MODULES = (
+    "exspy.signals.eels",
+    "exspy.signals._eels",
+    "exspy.models.eelsmodel",
+    "exspy.models._eelsmodel",
+)
 
 
 def arrange() -> None:
-    """Attach the methods now or when EELSSpectrum comes into being."""
+    """Attach the methods now or when the classes come into being."""
     for name in _DEFINING_MODULES:
         when_imported(name)(_attach)
 
 
 def _attach(module: ModuleType) -> None:
-    signal_class = getattr(module, "EELSSpectrum", None)
-    if signal_class is not None:
-        signal_class.identify_elements = identify_elements
-        signal_class.identify_elements_gui = identify_elements_gui
-        signal_class.auto_model = auto_model
-
-
-def identify_elements(
-    self: EELSSpectrum,
-    threshold: float | None = None,
-    min_fraction: float = 0.01,
-    elements: Iterable[str] | None = None,
-    exclude: Iterable[str] | None = None,
-    model: str | Path | None = None,
-    device: str = "auto",
-    batch_size: int | None = None,
-    navigation_mask: BaseSignal | np.ndarray | None = None,
-    add_elements: bool = False,
-    show_progressbar: bool | None = None,
-) -> ElementIdentification:
-    """Find the elements whose core-loss edges are in the spectrum, in every pixel.
-
-    The spectra are brought to a 1 eV axis, of which the part between 75 and 3071 eV is used, and an
-    ensemble of neural networks gives the probability of 80 elements (Be to Bi). The signal itself
-    is not changed. For a lazy signal nothing is computed before the result is asked for something.
-
-    Parameters
-    ----------
-    threshold : Probability from which an element counts as found in a pixel, between 0 and 1. By
-        default the one that belongs to the networks.
-    min_fraction : Smallest share of the pixels in which an element must be found to be reported.
-    elements : Symbols of the only elements that can be there, when that is known. An edge that another
-        element claims as well then belongs to one of these.
-    exclude : Symbols of elements that cannot be there.
-    model : Name of an installed ensemble, see ``eelsid models``; or path of a folder with a
-        ``card.json``, or of an ONNX file that stands beside one. By default the ensemble that is shipped.
-    device : ``"cpu"``, ``"cuda"``, or ``"auto"``: the GPU when there is one.
-    batch_size : Number of spectra that a network sees at once; None is the fastest on the CPU.
-    navigation_mask : True for pixels that are left out, boolean, navigation shape.
-    add_elements : Declare the elements that are found on the signal, so that
-        ``s.plot(plot_edges=True)`` shows their edges.
-    show_progressbar : Show a progress bar; None takes HyperSpy's preference.
-
-    Returns
-    -------
-    The elements, their probabilities and maps: an
-    :class:`~hyperspy_eelsid.identification.ElementIdentification`.
-
-    Raises
-    ------
-    hyperspy_eelsid.exceptions.EnergyAxisError
-        If the energy axis is not one of energies, or its window holds nothing to identify.
-    hyperspy_eelsid.exceptions.InvalidSpectraError
-        If there is no pixel with positive, finite counts.
-    hyperspy_eelsid.exceptions.UnknownElementError
-        If a symbol is not one of the 80 elements, or no element is left.
-    hyperspy_eelsid.exceptions.WeightsError
-        If the networks are missing or altered.
-    hyperspy_eelsid.exceptions.DeviceError
-        If the networks cannot run on the GPU that was asked for.
-    ValueError
-        If another argument is out of its range, or the mask has another shape.
-
-    Examples
-    --------
-    >>> from hyperspy_eelsid.data import superlattice
-    >>> s = superlattice(shape=(4, 65))
-    >>> s.identify_elements().elements  # doctest: +SKIP
-    ['O', 'Ti', 'Mn', 'La', 'Ba']
-    """
-    from hyperspy_eelsid.identification import identify_elements
-
-    return identify_elements(
-        self,
-        threshold=threshold,
-        min_fraction=min_fraction,
-        elements=elements,
-        exclude=exclude,
-        model=model,
-        device=device,
-        batch_size=batch_size,
-        navigation_mask=navigation_mask,
-        add_elements=add_elements,
-        show_progressbar=show_progressbar,
-    )
-
-
-def identify_elements_gui(
-    self: EELSSpectrum, display: bool = True, toolkit: str | None = None
-) -> dict[str, Any] | None:
-    """Identify elements in an interactive form: run the networks, then judge with other settings.
-
-    Parameters
-    ----------
-    display : Display the form; if False, return its widgets in a dictionary instead.
-    toolkit : ``"ipywidgets"`` or ``"traitsui"``; None for all that are installed and enabled.
-
-    Raises
-    ------
-    ImportError
-        If no toolkit is installed and enabled.
-    """
-    from hyperspy_eelsid.gui.tool import show
-
-    return show(self, display, toolkit)
-
-
-def auto_model(self: EELSSpectrum, *args: Any, **kwargs: Any) -> EELSModel:
-    """Model of the background and of the edges of the elements that are found.
-
-    Takes the arguments of :func:`hyperspy_eelsid.quantification.auto_model.auto_model`.
-    """
-    from hyperspy_eelsid.quantification.auto_model import auto_model
-
-    return auto_model(self, *args, **kwargs)
+    for class_name, methods in METHODS.items():
+        if hasattr(module, class_name):
+            for name, method in methods.items():
+                setattr(getattr(module, class_name), name, method)

@@ -1,11 +1,14 @@
 """How the methods reach exspy's class: every case in a fresh interpreter."""
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
 
 import hyperspy.api as hs
 import pytest
+
+from hyperspy_eelsid._attach import METHODS
 
 PATCH_ORDER = """
 import importlib.metadata as metadata
@@ -24,6 +27,8 @@ CHECK = """
 from exspy.signals import EELSSpectrum, LazyEELSSpectrum
 for signal_class in (EELSSpectrum, LazyEELSSpectrum):
     assert callable(signal_class.identify_elements) and callable(signal_class.auto_model)
+from exspy.models import EELSModel
+assert callable(EELSModel.fit_linear) and isinstance(EELSModel.doubtful, property)
 """
 
 
@@ -80,13 +85,26 @@ def test_a_class_that_moved_is_found(tmp_path):
     run(
         f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {root!r}]\n"
         "import hyperspy_eelsid\nimport exspy.signals._eels as module\n"
-        "assert callable(module.EELSSpectrum.identify_elements)"
+        "assert {'identify_elements', 'auto_model'} <= set(vars(module.EELSSpectrum))"
     )
 
 
-def test_methods_explain_themselves():
-    signal_class = type(hs.signals.Signal1D([1.0, 2.0]))
-    assert not hasattr(signal_class, "identify_elements")
+@pytest.mark.parametrize("class_name", METHODS)
+def test_methods_explain_themselves(class_name):
+    from exspy.models import EELSModel
     from exspy.signals import EELSSpectrum
 
-    assert "threshold :" in EELSSpectrum.identify_elements.__doc__
+    owner = {"EELSSpectrum": EELSSpectrum, "EELSModel": EELSModel}[class_name]
+    for name, method in METHODS[class_name].items():
+        assert method.function.__name__ == name
+        assert getattr(owner, name).__doc__ == method.function.__doc__
+    assert not hasattr(hs.signals.Signal1D, "identify_elements")
+
+
+def test_methods_show_their_own_arguments():
+    signal = hs.signals.Signal1D([1.0, 2.0])
+    signal.set_signal_type("EELS")
+    assert inspect.signature(signal.identify_elements).parameters["min_fraction"].default == 0.01
+    parameters = list(inspect.signature(signal.auto_model).parameters)
+    assert parameters[:3] == ["identification", "elements", "low_loss"]
+    assert "threshold\n" in type(signal).identify_elements.__doc__

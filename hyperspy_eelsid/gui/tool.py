@@ -25,8 +25,23 @@ if TYPE_CHECKING:
 _PACKAGES = {"ipywidgets": "hyperspy_gui_ipywidgets", "traitsui": "hyperspy_gui_traitsui"}
 
 
-def show(signal: EELSSpectrum, display: bool = True, toolkit: str | None = None) -> Any:
-    """The form of a signal; see ``EELSSpectrum.identify_elements_gui``."""
+def identify_elements_gui(
+    signal: EELSSpectrum, display: bool = True, toolkit: str | None = None
+) -> dict[str, Any] | None:
+    """Identify elements in an interactive form: run the networks, then judge with other settings.
+
+    Parameters
+    ----------
+    display
+        Display the form; if False, return its widgets in a dictionary instead.
+    toolkit
+        ``"ipywidgets"`` or ``"traitsui"``; None for all that are installed and enabled.
+
+    Raises
+    ------
+    ImportError
+        If no toolkit is installed and enabled.
+    """
     # HyperSpy takes every toolkit that some extension has registered for installed
     enabled = {
         name

@@ -438,10 +438,70 @@ def identify_elements(
     add_elements: bool = False,
     show_progressbar: bool | None = None,
 ) -> ElementIdentification:
-    """Find the elements of an EELS signal; see ``EELSSpectrum.identify_elements`` for all arguments.
+    """Find the elements whose core-loss edges are in the spectrum, in every pixel.
 
+    The spectra are brought to a 1 eV axis, of which the part between 75 and 3071 eV is used, and an
+    ensemble of neural networks gives the probability of 80 elements (Be to Bi). The signal itself
+    is not changed. For a lazy signal nothing is computed before the result is asked for something.
+
+    Parameters
+    ----------
+    threshold
+        Probability from which an element counts as found in a pixel, between 0 and 1. By
+        default the one that belongs to the networks.
+    min_fraction
+        Smallest share of the pixels in which an element must be found to be reported.
+    elements
+        Symbols of the only elements that can be there, when that is known. An edge that another
+        element claims as well then belongs to one of these.
+    exclude
+        Symbols of elements that cannot be there.
+    model
+        Name of an installed ensemble, see ``eelsid models``; or path of a folder with a
+        ``card.json``, or of an ONNX file that stands beside one. By default the ensemble that is shipped.
+    device
+        ``"cpu"``, ``"cuda"``, or ``"auto"``: the GPU when there is one.
+    batch_size
+        Number of spectra that a network sees at once; None is the fastest on the CPU.
+    navigation_mask
+        True for pixels that are left out, boolean, navigation shape.
+    add_elements
+        Declare the elements that are found on the signal, so that
+        ``s.plot(plot_edges=True)`` shows their edges.
+    show_progressbar
+        Show a progress bar; None takes HyperSpy's preference.
+
+    Returns
+    -------
+    ElementIdentification
+        The elements, their probabilities and maps.
+
+    Raises
+    ------
+    hyperspy_eelsid.exceptions.EnergyAxisError
+        If the energy axis is not one of energies, or its window holds nothing to identify.
+    hyperspy_eelsid.exceptions.InvalidSpectraError
+        If there is no pixel with positive, finite counts.
+    hyperspy_eelsid.exceptions.UnknownElementError
+        If a symbol is not one of the 80 elements, or no element is left.
+    hyperspy_eelsid.exceptions.WeightsError
+        If the networks are missing or altered.
+    hyperspy_eelsid.exceptions.DeviceError
+        If the networks cannot run on the GPU that was asked for.
+    ValueError
+        If another argument is out of its range, or the mask has another shape.
+
+    Notes
+    -----
     Pixels whose counts are not finite, or nowhere positive, are left out: their probability is NaN
     and they do not count in any fraction.
+
+    Examples
+    --------
+    >>> from hyperspy_eelsid.data import superlattice
+    >>> s = superlattice(shape=(4, 65))
+    >>> s.identify_elements().elements  # doctest: +SKIP
+    ['O', 'Ti', 'Mn', 'La', 'Ba']
     """
     rules.check_share("min_fraction", min_fraction)
     if threshold is not None:

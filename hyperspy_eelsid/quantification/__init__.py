@@ -5,6 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "maps": ["Significance", "composition", "elemental_maps", "residual", "significance"]
+        "maps": ["composition", "elemental_maps", "residual"],
+        "second_opinion": ["Significance", "significance"],
     },
 )

@@ -2,47 +2,36 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from exspy.components import EELSCLEdge
 from exspy.models import EELSModel
 from hyperspy.components1d import PowerLaw
-from hyperspy.model import ModelSpecialSlicers
-from hyperspy.signals import BaseSignal
 
 from hyperspy_eelsid.edges import edges_in_window, visible_groups
 from hyperspy_eelsid.edges.component import CoreLossEdge
 from hyperspy_eelsid.exceptions import (
     EnergyAxisError,
-    InvalidSpectraError,
     MissingParametersError,
     UnknownElementError,
 )
 from hyperspy_eelsid.identification.network_input import energy_axis, measured_window
-from hyperspy_eelsid.quantification import maps
 from hyperspy_eelsid.quantification.image_shifts import onset_shifts
 from hyperspy_eelsid.quantification.linear_model import (
-    LinearFit,
-    PixelDesigns,
-    edges_of,
-    linear_parts,
-    mean_shift,
+    fit_linear,
     mean_spectrum,
-    pixel_blocks,
     recorded_channels,
     scale_parameter,
 )
-from hyperspy_eelsid.quantification.pixel_shifts import pixel_shifts
+from hyperspy_eelsid.quantification.pixel_shifts import estimate_onset_shifts
+from hyperspy_eelsid.quantification.second_opinion import warn_of_doubtful
 
 if TYPE_CHECKING:
     from exspy.signals import EELSSpectrum
 
     from hyperspy_eelsid.identification import ElementIdentification
-
-_logger = logging.getLogger(__name__)
 
 BUNDLED_GOS = "bundled"
 # A sum of power laws with these exponents follows the background of any thickness and collection angle to a small
@@ -64,147 +53,6 @@ _PARAMETERS = {
 _EXAMPLES = {"beam_energy": 200, "convergence_angle": 20, "collection_angle": 40}  # for messages
 
 
-class ElementModel(EELSModel):
-    """An exspy EELSModel of a background and the edges of some elements.
-
-    It is made by ``s.auto_model()``. Everything that exspy and HyperSpy do with a model works; in addition
-    :meth:`fit_linear` fits all pixels at once, and the functions of :mod:`hyperspy_eelsid.quantification` are
-    methods. Slices (``m.inav``, ``m.isig``) have them too; a model that is restored from a signal is a plain
-    EELSModel, which :meth:`from_model` makes an ElementModel again.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._slice_as_element_model()
-
-    @classmethod
-    def from_model(cls, model: EELSModel) -> ElementModel:
-        """Give a model the methods of this class.
-
-        Parameters
-        ----------
-        model : Model of power laws and edges, which itself becomes an ElementModel.
-
-        Examples
-        --------
-        >>> m = ElementModel.from_model(s.models.restore("a"))  # doctest: +SKIP
-        """
-        model.__class__ = cls  # it has no attributes of its own but these slicers
-        model._slice_as_element_model()
-        return model
-
-    def _slice_as_element_model(self) -> None:
-        self.inav = _Slicer(self, True)
-        self.isig = _Slicer(self, False)
-
-    @property
-    def elements(self) -> list[str]:
-        """Symbols of the elements in the model."""
-        return list(edges_of(self))
-
-    def fit_linear(self, show_progressbar: bool | None = None) -> None:
-        """Fit background and edges in all pixels, with onsets and background exponents held.
-
-        With those held the model is linear, and the factors of all its parts are found by non-negative least
-        squares. All pixels have the Poisson weights of the mean spectrum, so that one factorisation serves all of
-        them. The result is stored in the parameters, with standard errors from the scatter of the residuals, and in
-        ``chisq`` and ``dof``, so that ``m.red_chisq`` maps the goodness of the fit: it is 1 for counted electrons
-        that the model describes. A pixel that cannot be fitted becomes NaN.
-
-        Parameters
-        ----------
-        show_progressbar : Show a progress bar; None takes HyperSpy's preference.
-        """
-        channels = np.flatnonzero(self._channel_switches)
-        mean = mean_spectrum(self.signal.data[..., channels])
-        designs = PixelDesigns(self)
-        n_pixels, n_parts = len(designs.which), len(linear_parts(self))
-        factors, errors = np.full((2, n_pixels, n_parts), np.nan)
-        chisq, n_used = np.full((2, n_pixels), np.nan)
-        for block, counts, low_loss in pixel_blocks(self, show_progressbar):
-            counts = counts[:, channels]
-            for pixels, columns in designs.groups(designs.which[block], low_loss):
-                fit = LinearFit(columns[channels], mean).solve(counts[pixels])
-                for result, part in zip((factors, errors, chisq, n_used), fit, strict=True):
-                    result[block][pixels] = part
-        self._keep(factors, errors, chisq, n_used)
-
-    def estimate_onset_shifts(self, show_progressbar: bool | None = None) -> BaseSignal:
-        """Find how far the edges of each pixel are from those of the image, where the energy axis drifts.
-
-        All edges of a pixel are shifted together, by 4 eV at most, to where they fit best; fine structure is
-        known from the image. Shifts that the noise of a pixel leaves uncertain are drawn to zero. They are stored in
-        the maps of the onset energies, which :meth:`fit_linear` and all that follows use.
-
-        Parameters
-        ----------
-        show_progressbar : Show progress bars; None takes HyperSpy's preference.
-
-        Returns
-        -------
-        Shift [eV] in every pixel, in steps of 0.25 eV. Of a model with a low loss it is the shift beside
-        that of the low-loss spectrum.
-        """
-        shifts = pixel_shifts(self, show_progressbar).reshape(self.chisq.data.shape)
-        for edges in edges_of(self).values():
-            for edge in edges:
-                onset = edge.onset_energy.map["values"]
-                onset[:] = edge.GOS.onset_energy + mean_shift([edge]) + shifts
-        self.fetch_stored_values()
-        result = edge.onset_energy.as_signal()._deepcopy_with_new_data(shifts)
-        result.metadata.General.title = "Onset shift"
-        result.metadata.set_item("Signal.quantity", "Onset shift (eV)")
-        return result
-
-    def _keep(
-        self, factors: np.ndarray, errors: np.ndarray, chisq: np.ndarray, n_used: np.ndarray
-    ) -> None:
-        """Store factors and errors in the maps of the scale parameters, and the goodness of the fit."""
-        bad = np.count_nonzero(~np.isfinite(factors[:, 0]))
-        if bad == len(factors):
-            raise InvalidSpectraError("No spectrum has finite counts that can be fitted.")
-        if bad:
-            _logger.warning("%d of %d pixels cannot be fitted and are NaN.", bad, len(factors))
-        for part, values, stds in zip(linear_parts(self), factors.T, errors.T, strict=True):
-            for component in part:
-                parameter = scale_parameter(component)
-                shape = parameter.map["values"].shape
-                parameter.map["values"][:] = values.reshape(shape)
-                parameter.map["std"][:] = stds.reshape(shape)
-                parameter.map["is_set"][:] = True
-        self.chisq.data[:] = chisq.reshape(self.chisq.data.shape)
-        self.dof.data[:] = np.nan_to_num(n_used).reshape(self.dof.data.shape)
-        self.fetch_stored_values()
-
-    def elemental_maps(self, electrons: float | BaseSignal | None = None) -> dict[str, BaseSignal]:
-        """Amount of each element in every pixel; see :func:`.quantification.elemental_maps`."""
-        return maps.elemental_maps(self, electrons)
-
-    def composition(self) -> dict[str, BaseSignal]:
-        """Atomic fraction of each element in every pixel; see :func:`.quantification.composition`."""
-        return maps.composition(self)
-
-    def significance(self) -> dict[str, maps.Significance]:
-        """How sure the fit is of each element; see :func:`.quantification.significance`."""
-        return maps.significance(self)
-
-    def residual(self) -> EELSSpectrum:
-        """Signal less the model, in all channels; see :func:`.quantification.residual`."""
-        return maps.residual(self)
-
-    @property
-    def doubtful(self) -> list[str]:
-        """Elements whose amount in the sum of all spectra is less than three standard errors."""
-        return list(_doubtful(self))
-
-
-class _Slicer(ModelSpecialSlicers):
-    """Slices of an ElementModel, which HyperSpy makes as plain EELSModels, with its methods."""
-
-    def __getitem__(self, slices: Any) -> ElementModel:
-        return ElementModel.from_model(super().__getitem__(slices))
-
-
 def auto_model(
     signal: EELSSpectrum,
     identification: ElementIdentification | None = None,
@@ -219,7 +67,7 @@ def auto_model(
     onset_shift: str | None = "image",
     fit: bool = True,
     show_progressbar: bool | None = None,
-) -> ElementModel:
+) -> EELSModel:
     """Model of the background and of the edges of the elements that are found.
 
     The model holds a sum of power laws with fixed exponents and one edge for every subshell with its onset in the
@@ -245,7 +93,7 @@ def auto_model(
     fine_structure : Width [eV] of the fine structure after each major onset, which is left out of the fit.
     onset_shift : ``"image"`` moves the edges of each element, by 14 eV at most, to where the mean spectrum rises;
         ``"pixel"`` then also those of each pixel, by 4 eV at most, see
-        :meth:`ElementModel.estimate_onset_shifts`; None keeps the table. The shift is
+        ``m.estimate_onset_shifts()``; None keeps the table. The shift is
         ``edge.onset_energy.value - edge.GOS.onset_energy``.
     fit : Fit the model in all pixels.
     show_progressbar : Show progress bars; None takes HyperSpy's preference.
@@ -287,7 +135,7 @@ def auto_model(
 
     if low_loss is not None and low_loss.axes_manager.navigation_dimension == 0:
         low_loss = _in_all_pixels(low_loss, signal)
-    model = ElementModel(signal, auto_background=False, auto_add_edges=False, low_loss=low_loss)
+    model = EELSModel(signal, auto_background=False, auto_add_edges=False, low_loss=low_loss)
     for exponent in background:
         power_law = PowerLaw(r=exponent)
         power_law.name = f"Background_r{exponent:g}"
@@ -312,32 +160,11 @@ def auto_model(
     )
     _hold_in_all_pixels(model)
     if onset_shift == "pixel":
-        model.estimate_onset_shifts(show_progressbar=show_progressbar)
+        estimate_onset_shifts(model, show_progressbar)
     if fit:
-        model.fit_linear(show_progressbar=show_progressbar)
-        _warn_of_doubtful(model)
+        fit_linear(model, show_progressbar)
+        warn_of_doubtful(model)
     return model
-
-
-def _doubtful(model: ElementModel) -> dict[str, maps.Significance]:
-    return {
-        element: sure
-        for element, sure in model.significance().items()
-        if not sure.total >= maps.SIGNIFICANT
-    }
-
-
-def _warn_of_doubtful(model: ElementModel) -> None:
-    doubtful = [
-        f"{element} ({total:.1f} standard errors in the sum, significant in {pixels:.0%} of the pixels)"
-        for element, (total, pixels) in _doubtful(model).items()
-    ]
-    if doubtful:
-        _logger.warning(
-            "The fit does not confirm %s. Look at their edges before using their maps, or leave them "
-            "out with s.auto_model(elements=[...]).",
-            ", ".join(doubtful),
-        )
 
 
 def _check_axis(signal: EELSSpectrum) -> None:
@@ -399,7 +226,7 @@ def _check_elements(elements: list[str], window: tuple[float, float]) -> None:
 
 
 def _append_edges(
-    model: ElementModel, element: str, shift: float, window: tuple[float, float], GOS: str
+    model: EELSModel, element: str, shift: float, window: tuple[float, float], GOS: str
 ) -> None:
     """Add the edges of an element, those after the first with the intensity and the shift of the first."""
     master = None
@@ -418,7 +245,7 @@ def _append_edges(
             component.onset_energy.twin_function_expr = f"x + {difference}"
 
 
-def _hold_in_all_pixels(model: ElementModel) -> None:
+def _hold_in_all_pixels(model: EELSModel) -> None:
     """Set what the linear fit holds in every pixel; HyperSpy refuses to draw a model with unset values."""
     for component in model:
         for parameter in component.parameters:

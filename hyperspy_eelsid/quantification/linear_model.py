@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
+from itertools import pairwise, product
 
+import dask
 import dask.array as da
 import numpy as np
 from exspy.components import EELSCLEdge
@@ -17,7 +20,11 @@ from tqdm.auto import tqdm
 
 from hyperspy_eelsid.exceptions import EnergyAxisError, InvalidSpectraError
 
+_logger = logging.getLogger(__name__)
+
 PIXELS_PER_BLOCK = 1000
+REMEMBERED_MEANS = 16
+_lazy_means: dict[str, np.ndarray] = {}
 FEW_PIXELS = 500  # for which no progress is shown
 
 
@@ -321,22 +328,34 @@ def _correlated_variance(scores: np.ndarray, channels: int) -> float:
 
 
 def mean_spectrum(spectra: np.ndarray | da.Array) -> np.ndarray:
-    """Mean of all spectra with finite counts.
+    """Mean of all spectra with finite counts, in double precision; lazy spectra are read the first time only.
 
     Parameters
     ----------
-    spectra : Shape (..., n_channels).
+    spectra
+        Shape (..., n_channels).
 
     Returns
     -------
-    Shape (n_channels,).
+    np.ndarray
+        Shape (n_channels,).
     """
+    # the name of a lazy array tells its contents, which an array in memory may change
+    name = spectra.name if isinstance(spectra, da.Array) else None
+    if name in _lazy_means:
+        return _lazy_means[name].copy()
     good = np.all(np.isfinite(spectra), axis=-1)
-    total = np.where(good[..., None], spectra, 0).sum(axis=tuple(range(spectra.ndim - 1)))
+    kept = np.where(good[..., None], spectra, 0)
+    total = kept.sum(axis=tuple(range(spectra.ndim - 1)), dtype=np.float64)
     total, number = da.compute(total, good.sum())
     if number == 0:
         raise InvalidSpectraError("No spectrum has finite counts that can be fitted.")
-    return np.asarray(total / number, np.float64)
+    mean = np.asarray(total / number, np.float64)
+    if name is not None:
+        while len(_lazy_means) >= REMEMBERED_MEANS:
+            _lazy_means.pop(next(iter(_lazy_means)))
+        _lazy_means[name] = mean.copy()
+    return mean
 
 
 def recorded_channels(spectrum: np.ndarray) -> slice:
@@ -345,35 +364,115 @@ def recorded_channels(spectrum: np.ndarray) -> slice:
     return slice(counted[0], counted[-1] + 1) if len(counted) else slice(None)
 
 
-def blocks(pixels: np.ndarray | da.Array) -> Iterator[slice]:
-    """Slices of pixels; those of lazy pixels are their chunks."""
-    sizes = pixels.chunks[0] if isinstance(pixels, da.Array) else ()
-    ends = np.cumsum(sizes) if sizes else np.arange(PIXELS_PER_BLOCK, len(pixels), PIXELS_PER_BLOCK)
-    edges = np.unique(np.concatenate([[0], ends, [len(pixels)]])).tolist()
-    return (slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True))
+def blocks(spectra: np.ndarray | da.Array) -> Iterator[tuple[slice, ...]]:
+    """Slices of the navigation axes that cover an image once; of lazy spectra they are the chunks.
+
+    Parameters
+    ----------
+    spectra
+        Shape (..., n_channels).
+    """
+    if isinstance(spectra, da.Array):
+        chunks = spectra.chunks[:-1]
+    else:
+        n_rows, n_per_row = spectra.shape[0], int(np.prod(spectra.shape[1:-1]))
+        rows = max(1, PIXELS_PER_BLOCK // n_per_row)
+        sizes = [min(rows, n_rows - first) for first in range(0, n_rows, rows)]
+        chunks = (sizes, *([size] for size in spectra.shape[1:-1]))
+    ends = [np.cumsum([0, *sizes]).tolist() for sizes in chunks]
+    return product(*([slice(a, b) for a, b in pairwise(axis)] for axis in ends))
 
 
 def pixel_blocks(
     model: EELSModel, show_progressbar: bool | None
-) -> Iterator[tuple[slice, np.ndarray, np.ndarray | None]]:
-    """Blocks of pixels with their counts and low-loss spectra in memory.
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
+    """Blocks of pixels with their counts and low-loss spectra in memory; each chunk of the data is read once.
 
     Parameters
     ----------
-    model : Model of power laws and edges.
-    show_progressbar : Show a progress bar; None takes HyperSpy's preference.
+    model
+        Model of power laws and edges.
+    show_progressbar
+        Show a progress bar; None takes HyperSpy's preference.
 
     Yields
     ------
-    block, counts, low_loss : Slice of the pixels; spectra of shape (n_pixels, n_channels) and (n_pixels,
+    pixels, counts, low_loss
+        Indices of the pixels, shape (n_pixels,); spectra of shape (n_pixels, n_channels) and (n_pixels,
         n_low_loss), the last None in a model without.
     """
-    spectra = model.signal.data.reshape(-1, model.axis.size)
-    low_losses = low_loss_pixels(model)
+    spectra = np.atleast_2d(model.signal.data)
+    low_losses = np.atleast_2d(model.low_loss.data) if model.convolved else None
+    indices = np.arange(np.prod(spectra.shape[:-1])).reshape(spectra.shape[:-1])
     show = preferences.General.show_progressbar if show_progressbar is None else show_progressbar
-    disable = not show or len(spectra) < FEW_PIXELS
-    with tqdm(total=len(spectra), unit="pixels", disable=disable) as bar:
+    disable = not show or indices.size < FEW_PIXELS
+    with tqdm(total=indices.size, unit="pixels", disable=disable) as bar:
         for block in blocks(spectra):
-            counts = np.asarray(spectra[block], np.float64)
-            yield block, counts, None if low_losses is None else np.asarray(low_losses[block])
+            counts, low_loss = dask.compute(
+                spectra[block], None if low_losses is None else low_losses[block]
+            )
+            counts = np.asarray(counts, np.float64).reshape(-1, spectra.shape[-1])
+            if low_loss is not None:
+                low_loss = low_loss.reshape(len(counts), -1)
+            yield indices[block].ravel(), counts, low_loss
             bar.update(len(counts))
+
+
+def elements(model: EELSModel) -> list[str]:
+    """Symbols of the elements in a model."""
+    return list(edges_of(model))
+
+
+def mean_low_loss(model: EELSModel) -> np.ndarray | None:
+    """Mean low-loss spectrum of a model, or None."""
+    return mean_spectrum(model.low_loss.data) if model.convolved else None
+
+
+def fit_linear(model: EELSModel, show_progressbar: bool | None = None) -> None:
+    """Fit background and edges in all pixels, with onsets and background exponents held.
+
+    With those held the model is linear, and the factors of all its parts are found by non-negative least
+    squares. All pixels have the Poisson weights of the mean spectrum, so that one factorisation serves all of
+    them. The result is stored in the parameters, with standard errors from the scatter of the residuals, and in
+    ``chisq`` and ``dof``, so that ``m.red_chisq`` maps the goodness of the fit: it is 1 for counted electrons
+    that the model describes. A pixel that cannot be fitted becomes NaN.
+
+    Parameters
+    ----------
+    show_progressbar
+        Show a progress bar; None takes HyperSpy's preference.
+    """
+    channels = np.flatnonzero(model._channel_switches)
+    mean = mean_spectrum(model.signal.data)[channels]
+    designs = PixelDesigns(model)
+    n_pixels, n_parts = len(designs.which), len(linear_parts(model))
+    factors, errors = np.full((2, n_pixels, n_parts), np.nan)
+    chisq, n_used = np.full((2, n_pixels), np.nan)
+    for block, counts, low_loss in pixel_blocks(model, show_progressbar):
+        counts = counts[:, channels]
+        for pixels, columns in designs.groups(designs.which[block], low_loss):
+            fit = LinearFit(columns[channels], mean).solve(counts[pixels])
+            for result, part in zip((factors, errors, chisq, n_used), fit, strict=True):
+                result[block[pixels]] = part
+    _keep(model, factors, errors, chisq, n_used)
+
+
+def _keep(
+    model: EELSModel, factors: np.ndarray, errors: np.ndarray, chisq: np.ndarray, n_used: np.ndarray
+) -> None:
+    """Store factors and errors in the maps of the scale parameters, and the goodness of the fit."""
+    bad = np.count_nonzero(~np.isfinite(factors[:, 0]))
+    if bad == len(factors):
+        raise InvalidSpectraError("No spectrum has finite counts that can be fitted.")
+    if bad:
+        _logger.warning("%d of %d pixels cannot be fitted and are NaN.", bad, len(factors))
+    for part, values, stds in zip(linear_parts(model), factors.T, errors.T, strict=True):
+        for component in part:
+            parameter = scale_parameter(component)
+            shape = parameter.map["values"].shape
+            parameter.map["values"][:] = values.reshape(shape)
+            parameter.map["std"][:] = stds.reshape(shape)
+            parameter.map["is_set"][:] = True
+    model.chisq.data[:] = chisq.reshape(model.chisq.data.shape)
+    model.dof.data[:] = np.nan_to_num(n_used).reshape(model.dof.data.shape)
+    model.fetch_stored_values()

@@ -1,16 +1,15 @@
 """What a fitted model says about the elements; for every model of power laws and edges, also a restored one.
 
-:class:`~hyperspy_eelsid.quantification.auto_model.ElementModel` has all these functions as methods.
+Every EELSModel of exspy has them as methods.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import dask.array as da
 import numpy as np
 
-from hyperspy_eelsid.edges import visible_groups
 from hyperspy_eelsid.quantification.linear_model import (
     DesignMatrix,
     LinearFit,
@@ -18,11 +17,9 @@ from hyperspy_eelsid.quantification.linear_model import (
     edges_of,
     linear_parts,
     low_loss_pixels,
+    mean_low_loss,
     mean_onsets,
-    mean_shift,
     mean_spectrum,
-    recorded_channels,
-    robust_ratio,
     scale_parameter,
 )
 
@@ -32,27 +29,6 @@ if TYPE_CHECKING:
     from hyperspy.signals import BaseSignal
 
 NM2_PER_BARN = 1e-10
-SIGNIFICANT = 3.0
-# Whether an edge is there is judged from the channels around it, where the background need not be that of the rest
-# of the window, and its fine structure counts as misfit.
-BEFORE_ONSET_EV = 100.0
-AFTER_ONSET_EV = 130.0
-CORRELATED_EV = 30.0  # misfits are as wide as fine structure
-MODEL_ERROR = 0.003  # of the counts: gain of the detector, background and cross sections
-
-
-class Significance(NamedTuple):
-    """How sure a fit is of an element.
-
-    Parameters
-    ----------
-    total : Fitted amount over its standard error around the clearest edge of the element, in the sum of all
-        spectra; the error holds the misfit of the model as well as noise.
-    pixels : Share of the fitted pixels whose own amount is more than three standard errors.
-    """
-
-    total: float
-    pixels: float
 
 
 def elemental_maps(
@@ -102,9 +78,10 @@ def composition(model: EELSModel) -> dict[str, BaseSignal]:
 
     Returns
     -------
-    A signal with the navigation axes of the image for each element, between 0 and 1; NaN where nothing was found
-    or fitted. The variance, in ``metadata.Signal.Noise_properties.variance``, is propagated to first order
-    from the errors of the amounts, with their correlations in the fit of the mean spectrum.
+    A signal with the navigation axes of the image for each element, between 0 and 1; NaN where the sum of the
+    amounts is below its own standard error, or nothing was fitted. The variance, in
+    ``metadata.Signal.Noise_properties.variance``, is propagated to first order from the errors of the amounts,
+    with their correlations in the fit of the mean spectrum.
 
     Notes
     -----
@@ -114,9 +91,12 @@ def composition(model: EELSModel) -> dict[str, BaseSignal]:
     amounts = np.stack([amount.data for amount in maps.values()])
     variances = [m.metadata.Signal.Noise_properties.variance.data for m in maps.values()]
     total = amounts.sum(axis=0)
-    total = np.where(total > 0, total, np.nan)
     correlation = _mean_fit(model).correlation[-len(maps) :, -len(maps) :]
-    weighted = np.sqrt(np.stack(variances)) / total
+    errors = np.sqrt(np.stack(variances))
+    # of a total below its own standard error, which noise alone can make, no fraction means anything
+    noise = np.sqrt(np.maximum(np.einsum("i...,ij,j...->...", errors, correlation, errors), 0))
+    total = np.where((total > 0) & (total >= noise), total, np.nan)
+    weighted = errors / total
     result = {}
     for number, (element, amount) in enumerate(maps.items()):
         fraction = amounts[number] / total
@@ -129,40 +109,6 @@ def composition(model: EELSModel) -> dict[str, BaseSignal]:
             "Atomic fraction",
             amount._deepcopy_with_new_data(np.maximum(variance, 0)),
         )
-    return result
-
-
-def significance(model: EELSModel) -> dict[str, Significance]:
-    """How sure the fit is of each element: a second opinion on an identification.
-
-    In the sum of many spectra it is not noise but the misfit of the model that an absent edge can explain. Each edge
-    is therefore fitted once more in the channels around it, fine structure included, with errors that hold the
-    misfit there.
-
-    Parameters
-    ----------
-    model : Fitted model.
-    """
-    spectrum = mean_spectrum(model.signal.data)
-    channels = recorded_channels(spectrum)
-    spectrum, energy = spectrum[channels], model.axis.axis[channels]
-    columns = DesignMatrix(model, mean_onsets(model))(_mean_low_loss(model))[channels]
-    correlated = round(CORRELATED_EV / model.axis.scale)
-    first = columns.shape[1] - len(edges_of(model))
-    result = {}
-    for part, (element, edges) in enumerate(edges_of(model).items(), first):
-        ratios = []
-        for onset in visible_groups(element, energy[0], energy[-1]).values():
-            above = energy - onset - mean_shift(edges)
-            near = (above > -BEFORE_ONSET_EV) & (above < AFTER_ONSET_EV)
-            ratios.append(
-                robust_ratio(columns[near], spectrum[near], part, correlated, MODEL_ERROR)
-            )
-        stored = edges[0].intensity.map
-        amount, error = stored["values"], stored["std"]
-        fitted = np.isfinite(amount) & stored["is_set"]
-        share = (amount[fitted] > SIGNIFICANT * error[fitted]).mean() if fitted.any() else np.nan
-        result[element] = Significance(max(ratios, default=np.nan), float(share))
     return result
 
 
@@ -206,15 +152,11 @@ def residual(model: EELSModel) -> EELSSpectrum:
     return result
 
 
-def _mean_low_loss(model: EELSModel) -> np.ndarray | None:
-    return mean_spectrum(model.low_loss.data) if model.convolved else None
-
-
 def _mean_fit(model: EELSModel) -> LinearFit:
     """Fit of the mean spectrum in the fitted channels."""
     channels = np.flatnonzero(model._channel_switches)
-    expected = mean_spectrum(model.signal.data[..., channels])
-    columns = DesignMatrix(model, mean_onsets(model))(_mean_low_loss(model))
+    expected = mean_spectrum(model.signal.data)[channels]
+    columns = DesignMatrix(model, mean_onsets(model))(mean_low_loss(model))
     return LinearFit(columns[channels], expected)
 
 

@@ -21,6 +21,7 @@ from hyperspy_eelsid.quantification.linear_model import (
 
 if TYPE_CHECKING:
     from exspy.models import EELSModel
+    from hyperspy.signals import BaseSignal
 
 SEARCH_RANGE_EV = 4.0
 SEARCH_STEP_EV = 0.5
@@ -28,6 +29,36 @@ ROUNDED_TO_EV = 0.25  # every other shift costs an integration of the cross sect
 # Channels that tell a shift: those of the edge and of its fine structure.
 BEFORE_ONSET_EV = 10.0
 AFTER_ONSET_EV = 30.0
+
+
+def estimate_onset_shifts(model: EELSModel, show_progressbar: bool | None = None) -> BaseSignal:
+    """Find how far the edges of each pixel are from those of the image, where the energy axis drifts.
+
+    All edges of a pixel are shifted together, by 4 eV at most, to where they fit best; fine structure is
+    known from the image. Shifts that the noise of a pixel leaves uncertain are drawn to zero. They are stored in
+    the maps of the onset energies, which ``m.fit_linear()`` and all that follows use.
+
+    Parameters
+    ----------
+    show_progressbar
+        Show progress bars; None takes HyperSpy's preference.
+
+    Returns
+    -------
+    BaseSignal
+        Shift [eV] in every pixel, in steps of 0.25 eV. If the low loss of the model drifts as well, only the
+        shift relative to it.
+    """
+    shifts = pixel_shifts(model, show_progressbar).reshape(model.chisq.data.shape)
+    for edges in edges_of(model).values():
+        for edge in edges:
+            onset = edge.onset_energy.map["values"]
+            onset[:] = edge.GOS.onset_energy + mean_shift([edge]) + shifts
+    model.fetch_stored_values()
+    result = edge.onset_energy.as_signal()._deepcopy_with_new_data(shifts)
+    result.metadata.General.title = "Onset shift"
+    result.metadata.set_item("Signal.quantity", "Onset shift (eV)")
+    return result
 
 
 def pixel_shifts(model: EELSModel, show_progressbar: bool | None = None) -> np.ndarray:
@@ -49,21 +80,21 @@ def pixel_shifts(model: EELSModel, show_progressbar: bool | None = None) -> np.n
     """
     designs = PixelDesigns(model, np.broadcast_to(mean_onsets(model), onset_energies(model).shape))
     kept = np.flatnonzero(model._channel_switches)
-    mean = mean_spectrum(model.signal.data[..., kept])
+    mean = mean_spectrum(model.signal.data)[kept]
     near = _near_onsets(model)
     first = len(linear_parts(model)) - len(near)
     factors = np.full((len(designs.which), first + len(near)), np.nan)
 
     def parts(
-        block: slice, counts: np.ndarray, low_loss: np.ndarray | None
+        block: np.ndarray, counts: np.ndarray, low_loss: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Background and edges of the pixels of a block, which are fitted when they have no factors yet."""
         background, edges = np.full((2, *counts.shape), np.nan)
         for pixels, columns in designs.groups(designs.which[block], low_loss):
-            if np.isnan(factors[block][pixels]).all():
+            if np.isnan(factors[block[pixels]]).all():
                 fit = LinearFit(columns[kept], mean)
-                factors[block][pixels] = fit.solve(counts[np.ix_(pixels, kept)])[0]
-            fitted = factors[block][pixels]
+                factors[block[pixels]] = fit.solve(counts[np.ix_(pixels, kept)])[0]
+            fitted = factors[block[pixels]]
             background[pixels] = fitted[:, :first] @ columns[:, :first].T
             edges[pixels] = fitted[:, first:] @ columns[:, first:].T
         return background, edges
