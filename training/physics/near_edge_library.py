@@ -46,8 +46,8 @@ ATOMIC_NUMBERS = {
     for i, name in enumerate(names)
 }
 # Hartree-Fock integrals of 3d ions grow by this share with every electron that leaves (from Mn2+ to Mn4+ and Fe2+ to
-# Fe3+ in the tables of R. D. Cowan's program); the atom has those of the divalent ion. Still, the integrals between 2p and 3d
-# stay below those of Hartree-Fock in early metals: 10 % for V3+, 18 % for Ti4+.
+# Fe3+ in the tables of R. D. Cowan's program); the atom has those of the divalent ion. Still, the integrals between
+# 2p and 3d stay below those of Hartree-Fock in early metals: 10 % for V3+, 18 % for Ti4+.
 GROWTH_WITH_CHARGE = 0.095
 _LIKE_MONOVALENT = ("Cr", "Cu")  # their atoms have one 4s electron only
 _TRANSITION_METALS = {  # electrons in 3d, the ion's charge is what is missing
