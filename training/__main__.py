@@ -7,35 +7,33 @@ import json
 import logging
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from training.core_loss.recipes import EFFECTS, RECIPES
 
+if TYPE_CHECKING:
+    from training.learning.run import Run
+
 SET_NAMES = ("train", "validation", "test", "single-element", "empty")
-NETWORK_OPTIONS = (
-    "recipe",
-    "size",
-    "reduction",
-    "loss",
-    "spectra",
-    "batch_size",
-    "seed",
-    "workers",
-    "formulas",
-)
+RUN_ARGUMENTS = ("size", "recipe", "loss", "spectra", "batch_size", "seed", "formulas")
 RUNS = Path(__file__).parent / "runs"
 WEIGHTS = Path(__file__).parents[1] / "hyperspy_eelsid" / "identification" / "weights"
 
 
-def _network_options(options: argparse.Namespace) -> dict[str, Any]:
-    """What :func:`_add_network_arguments` has read, as arguments of a function; the name is not among them."""
-    return {name: getattr(options, name) for name in NETWORK_OPTIONS}
+def _run(arguments: argparse.Namespace, *more: str, **entries: Any) -> Run:
+    """The run that the command line and the options file ask for; the file takes precedence."""
+    from training.learning.run import Run
+
+    entries |= {name: getattr(arguments, name) for name in (*RUN_ARGUMENTS, *more)}
+    if arguments.options:
+        entries |= json.loads(arguments.options.read_text(encoding="utf-8"))
+    entries["teachers"] = [RUNS / teacher for teacher in entries.get("teachers", ())]
+    return Run.from_dict({"network": arguments.name} | entries)
 
 
 def _add_network_arguments(command: argparse.ArgumentParser, spectra: int) -> None:
     command.add_argument("name", help="mlp, cnn, unet, resnet, vit or cct")
     command.add_argument("--size", default="compact", help="compact or published")
-    command.add_argument("--reduction", help="of features to one vector; by default as published")
     command.add_argument("--recipe", choices=RECIPES, default="robust")
     command.add_argument("--spectra", type=int, default=spectra)
     command.add_argument("--batch-size", type=int, default=64)
@@ -43,6 +41,12 @@ def _add_network_arguments(command: argparse.ArgumentParser, spectra: int) -> No
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--workers", type=int, default=1, help="processes that make spectra")
     command.add_argument("--formulas", type=Path, help="text file of formulas to draw from")
+    command.add_argument(
+        "--options",
+        type=Path,
+        help="JSON file of more entries of a run, such as views, changes, reduction, published_share, "
+        "teachers and precision",
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,24 +87,6 @@ def _parser() -> argparse.ArgumentParser:
         "--schedule", default="cosine", help="cosine, or plateau: halved when F1 does not rise"
     )
     command.add_argument("--validate-every", type=int, default=4, help="epochs of 16,384 spectra")
-    command.add_argument(
-        "--published-share",
-        type=float,
-        default=0.0,
-        help="share of spectra of the published recipe among the simulated ones",
-    )
-    command.add_argument(
-        "--views", nargs="*", help="what the network sees of a spectrum; none for it as it is"
-    )
-    command.add_argument(
-        "--changes", type=json.loads, help='numbers of the network, as {"kernel": 7}'
-    )
-    command.add_argument(
-        "--precision", default="float32", help="or mixed_bfloat16, mixed_float16, faster on GPUs"
-    )
-    command.add_argument(
-        "--teachers", nargs="*", default=(), help="finished runs to learn from beside the labels"
-    )
     command.add_argument("--data", type=Path, help="HDF5 file to take instead of fresh spectra")
     command.add_argument("--run", help="name of the run's folder in training/runs")
     command.add_argument("--start", help="finished run whose weights this one begins with")
@@ -175,27 +161,15 @@ def main(arguments: list[str] | None = None) -> None:
     elif options.command == "train":
         from training.learning.train import train
 
-        train(
-            options.name,
-            RUNS
-            / (options.run or f"{options.name}.{options.size}.{options.recipe}.{options.seed}"),
-            **_network_options(options),
-            without=tuple(options.without),
-            learning_rate=options.learning_rate,
-            start=RUNS / options.start if options.start else None,
-            schedule=options.schedule,
-            validate_every=options.validate_every,
-            data=options.data,
-            views=options.views,
-            changes=options.changes,
-            precision=options.precision,
-            published_share=options.published_share,
-            teachers=tuple(RUNS / run for run in options.teachers),
-        )
+        start = RUNS / options.start if options.start else None
+        names = ("without", "learning_rate", "schedule", "validate_every", "data")
+        run = _run(options, *names, start=start)
+        name = options.run or f"{run.network}.{run.size}.{run.recipe}.{run.seed}"
+        train(run, RUNS / name, options.workers)
     elif options.command == "learning-rate":
         from training.learning.train import search_learning_rate
 
-        results = search_learning_rate(options.name, **_network_options(options))
+        results = search_learning_rate(_run(options), workers=options.workers)
         print(f"lowest loss with {min(results, key=results.get):.0e}")
     elif options.command == "export":
         from training.core_loss.release import release

@@ -132,8 +132,9 @@ def write(
     """Simulate a data set into an HDF5 file; a file that was not finished is gone on with.
 
     The file holds ``spectra`` (n, 3072) float32, ``labels`` (n, 80), ``edges`` (n, 107), ``fractions`` (n, 80,
-    atomic), and every drawn parameter in the group ``parameters``; its attributes name the elements, the edge groups
-    and the recipe.
+    atomic), every drawn parameter of the spectra in the group ``parameters``, and what was drawn for each subshell in
+    the table ``subshells``, whose columns ``spectrum`` and ``edge`` are indices of the spectrum and into
+    :data:`hyperspy_eelsid.edges.EDGES`; its attributes name the elements, the edge groups and the recipe.
 
     Parameters
     ----------
@@ -180,6 +181,7 @@ def write(
                     size = min(per_block, spectra - first)
                     _append(file, block, first, size, spectra)
                     file.attrs["blocks_done"] = number + 1
+                    file.attrs["subshells_done"] = len(file["subshells"])
                     file.flush()
                     bar.update(size)
 
@@ -220,6 +222,28 @@ def _append(file: h5py.File, block: Block, first: int, size: int, total: int) ->
                 shuffle=True,
             )
         file[name][first : first + size] = values[:size]
+    _append_subshells(file, block.subshells[block.subshells["spectrum"] < size], first)
+
+
+def _append_subshells(file: h5py.File, rows: np.ndarray, first: int) -> None:
+    """Add the rows of a block; those that a killed process has left of the same block are overwritten."""
+    if "subshells" not in file:
+        file.create_dataset(
+            "subshells",
+            shape=(0,),
+            maxshape=(None,),
+            dtype=rows.dtype,
+            chunks=(4096,),
+            compression="gzip",
+            compression_opts=1,
+            shuffle=True,
+        )
+        file.attrs["subshells_done"] = 0
+    done = int(file.attrs["subshells_done"])
+    rows = rows.copy()
+    rows["spectrum"] += first
+    file["subshells"].resize((done + len(rows),))
+    file["subshells"][done:] = rows
 
 
 def abundances(file: h5py.File) -> dict[str, tuple[int, int]]:

@@ -51,7 +51,9 @@ def release(
             "run": network.name,
             "spectra_seen": network.spectra_seen,
             "loss": network.loss,
-            **{name: network.described[name] for name in ("recipe", "published_share", "start")},
+            "recipe": network.run.recipe,
+            "published_share": network.run.published_share,
+            "start": network.run.start and Path(network.run.start).name,
         }
         for network in trained
     ]

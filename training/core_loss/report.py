@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,7 +18,7 @@ from training.core_loss.evaluate import Simulated
 from training.core_loss.gradcam import relevance, share_at_onset
 from training.learning import metrics
 from training.learning.batches import source_of
-from training.learning.run import Network, load_run
+from training.learning.run import Network, Run, load_run
 from training.markdown import table
 
 _logger = logging.getLogger(__name__)
@@ -91,12 +91,12 @@ def _judge(
     }
     for name, of in sets.items():
         row[name] = _cell(figures(of))
-    for name, described in (
-        ("trained on", network.described),
+    for name, run in (
+        ("trained on", network.run),
         # what the network would have been trained on with another seed: the difference is overfitting
-        ("not trained on", network.described | {"data": None, "seed": UNSEEN_SEED}),
+        ("not trained on", replace(network.run, data=None, seed=UNSEEN_SEED)),
     ):
-        labels, probability = _of_training(network, described, spectra)
+        labels, probability = _of_training(network, run, spectra)
         row[name] = _cell(metrics.scores(labels, probability, threshold))
     empty = simulated("pub", "empty", 1000)
     row["empty right"] = f"{np.mean(~(empty.probability > threshold).any(axis=1)):.3f}"
@@ -137,13 +137,11 @@ def _cell(scores: dict[str, float]) -> str:
     return f"{scores['f1']:.3f} / {scores['emr']:.3f}"
 
 
-def _of_training(
-    network: Network, described: dict[str, Any], spectra: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _of_training(network: Network, run: Run, spectra: int) -> tuple[np.ndarray, np.ndarray]:
     """Labels and probabilities, shape (n, 80) each, of the first spectra of a run."""
-    make, arguments = source_of(described)
+    make, arguments = source_of(run)
     batch = make(*arguments)
-    steps = range(-(-min(spectra, network.spectra_seen) // described["batch_size"]))
+    steps = range(-(-min(spectra, network.spectra_seen) // run.batch_size))
     labels, probability = zip(
         *((labels, network.predict(x)) for x, labels in map(batch, steps)), strict=True
     )

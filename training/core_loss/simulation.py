@@ -17,11 +17,22 @@ from hyperspy_eelsid.identification.network_input import N_CHANNELS, normalise
 from training.core_loss.compositions import Compositions
 from training.core_loss.recipes import Recipe
 from training.physics.cross_section_table import BEAM_ENERGIES_KEV
-from training.physics.detector import background, degrade, draw_background, draw_detector, record
+from training.physics.detector import (
+    background,
+    degrade,
+    draw_background,
+    draw_denoising,
+    draw_detector,
+    record,
+)
 from training.physics.ionisation import GROUP_HIGH, GROUP_LOW, SIGNAL_RANGE_EV, ionisation_edges
 from training.physics.low_loss import N_PADDED, low_loss_transfer
 
-FILMS = (({"C": 1.0}, 0.25), ({"O": 1.0}, 0.15), ({"Si": 3 / 7, "N": 4 / 7}, 0.06))
+FILMS = {  # atomic fractions, and how many samples have such a film
+    "carbon_film": ({"C": 1.0}, 0.25),
+    "oxide_film": ({"O": 1.0}, 0.15),
+    "nitride_film": ({"Si": 3 / 7, "N": 4 / 7}, 0.06),
+}
 MARGIN_BEFORE_EV, MARGIN_AFTER_EV = 10, 25
 
 
@@ -35,7 +46,10 @@ class Block:
     labels : 1 where an element has a visible edge group, uint8, shape (n, 80).
     groups : 1 where one of the 107 major edge groups is visible, uint8, shape (n, 107), as in `EDGE_GROUPS`.
     fractions : Atomic fractions, float32, shape (n, 80).
-    parameters : Every drawn parameter, arrays of length n.
+    parameters : Every drawn parameter of the spectra, arrays of length n.
+    subshells : What was drawn for each subshell of each sample, a structured array with the index of its spectrum, of
+        dtype :data:`training.physics.ionisation.SUBSHELL`. Only noise and the single Gaussians of the fine structure
+        are drawn and not kept.
     """
 
     spectra: np.ndarray
@@ -43,6 +57,7 @@ class Block:
     groups: np.ndarray
     fractions: np.ndarray
     parameters: dict[str, np.ndarray]
+    subshells: np.ndarray
 
 
 def jump_ratio_scale(
@@ -103,9 +118,11 @@ class Simulator:
         fractions : Atomic fractions, shape (n, 80).
         """
         recipe = self.recipe
+        mixture: dict[str, np.ndarray] = {}
         if "mixtures" in recipe.effects:
-            fractions = self._mix(rng, fractions)
-        p = self._draw_parameters(rng, query)
+            mixture = self._draw_mixture(rng, len(fractions))
+            fractions = self._mix(rng, fractions, mixture)
+        p = self._draw_parameters(rng, query) | mixture
         drawn = ionisation_edges(rng, recipe, self.table, fractions, p)
         p |= drawn.parameters
         transfer = low_loss_transfer(
@@ -135,21 +152,31 @@ class Simulator:
             groups=visible[:, ~np.isnan(GROUP_LOW)].astype(np.uint8),
             fractions=fractions,
             parameters=p,
+            subshells=drawn.subshells,
         )
 
-    def _mix(self, rng: np.random.Generator, fractions: np.ndarray) -> np.ndarray:
-        """Two phases, minor amounts, and films, oxidised surfaces and membranes."""
-        n = len(fractions)
-        other = fractions[rng.permutation(n)]
-        share = np.where(rng.random(n) < 0.25, rng.random(n) * 0.6, 0)[:, None]
-        mixed = (1 - share) * fractions + share * other
-        spread = np.where(rng.random(n) < 0.3, 1.0, 0)[:, None]
-        mixed = mixed * np.exp(spread * rng.standard_normal(mixed.shape))
-        for formula, probability in FILMS:
-            film = np.where(rng.random(n) < probability, rng.random(n) * 0.7, 0)
-            mixed *= (1 - film)[:, None]
-            for element, share in formula.items():
-                mixed[:, ELEMENT_INDEX[element]] += film * share
+    def _draw_mixture(self, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+        """Second phases, minor amounts, and films, oxidised surfaces and membranes."""
+        p = {
+            "second_phase": rng.permutation(n),  # row of the sample that it is taken from
+            "second_phase_share": np.where(rng.random(n) < 0.25, rng.random(n) * 0.6, 0),
+            "uneven": rng.random(n) < 0.3,  # whether the fractions are spread
+        }
+        for film, (_, probability) in FILMS.items():
+            p[film] = np.where(rng.random(n) < probability, rng.random(n) * 0.7, 0)
+        return p
+
+    def _mix(
+        self, rng: np.random.Generator, fractions: np.ndarray, p: dict[str, np.ndarray]
+    ) -> np.ndarray:
+        """Atomic fractions of the mixtures, shape (n, 80)."""
+        share = p["second_phase_share"][:, None]
+        mixed = (1 - share) * fractions + share * fractions[p["second_phase"]]
+        mixed = mixed * np.exp(p["uneven"][:, None] * rng.standard_normal(mixed.shape))
+        for film, (formula, _) in FILMS.items():
+            mixed *= (1 - p[film])[:, None]
+            for element, fraction in formula.items():
+                mixed[:, ELEMENT_INDEX[element]] += p[film] * fraction
         return (mixed / mixed.sum(axis=1, keepdims=True)).astype(np.float32)
 
     def _draw_parameters(
@@ -183,6 +210,7 @@ class Simulator:
             ),
             "dispersion_error": np.zeros(n),
             "dispersion": np.ones(n),
+            "channel_phase": np.zeros(n),
             **dict.fromkeys(("detector_tail", "detector_tail_width"), np.zeros(n)),
             **dict.fromkeys(("gain_noise", "fixed_pattern", "readout_noise"), np.zeros(n)),
             "pattern_length": np.ones(n),
@@ -208,8 +236,11 @@ class Simulator:
             p["dispersion"] = np.where(
                 kind < 0.55, 1, np.exp(rng.uniform(np.log(0.1), np.log(4), n))
             )
+            p["channel_phase"] = rng.random(n)  # where the first channel begins, in channels
         if "detector" in effects:
             p |= draw_detector(rng, n)
+        if "denoised" in effects:
+            p |= draw_denoising(rng, n)
         return p
 
     def _draw_window(

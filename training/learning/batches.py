@@ -9,13 +9,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
 
 from training.core_loss.dataset import SETS, make_simulator
 from training.core_loss.recipes import RECIPES
+
+if TYPE_CHECKING:  # the processes that make batches need no Keras
+    from training.learning.run import Run
 
 AHEAD = 16
 
@@ -74,22 +77,23 @@ def recipe_of(data: str | Path) -> tuple[str, tuple[str, ...]]:
     return name, tuple(sorted(RECIPES[name].effects - set(described["effects"])))
 
 
-def source_of(described: dict[str, Any]) -> Source:
+def source_of(run: Run) -> Source:
     """Where the batches of a run come from.
-
-    Parameters
-    ----------
-    described : As :func:`training.learning.train.train` writes it into ``run.json``.
 
     Returns
     -------
     A function and its arguments; called with them it gives a function from the number of a step to its batch.
     """
-    d = described
-    if d["data"] is not None:
-        return stored, (d["data"], d["seed"], d["batch_size"])
-    names = ("recipe", "without", "published_share", "formulas", "seed", "batch_size")
-    return simulated, tuple(d[name] for name in names)
+    if run.data is not None:
+        return stored, (run.data, run.seed, run.batch_size)
+    return simulated, (
+        run.recipe,
+        run.without,
+        run.published_share,
+        run.formulas,
+        run.seed,
+        run.batch_size,
+    )
 
 
 def _start_worker(make_source: Callable, arguments: tuple) -> None:

@@ -1,16 +1,151 @@
-"""Networks of finished runs."""
+"""What a run of training is asked to do, and the network that came of it."""
 
 from __future__ import annotations
 
 import csv
 import json
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
+from training.learning.objectives import LOSSES
 from training.networks import build
+
+SCHEDULES = ("cosine", "plateau")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that decides what a run of training learns; it is kept as ``run.json`` in the run's folder.
+
+    Attributes
+    ----------
+    network, size, reduction, views, changes
+        The network, as in :func:`training.networks.build`.
+    recipe, without
+        Recipe of the spectra and the effects of it that are left out.
+    formulas
+        Text file of chemical formulas, as in :func:`training.core_loss.dataset.make_simulator`.
+    published_share
+        Share of the published recipe among the simulated spectra, labelled by visibility.
+    data
+        Data set file, written by :func:`training.core_loss.dataset.write`, whose spectra are taken instead of fresh
+        ones. The validation spectra are simulated by the recipe of the file.
+    spectra
+        Number of spectra of the whole run.
+    batch_size
+        Spectra of one step.
+    seed
+        Seed of the spectra and of the initial weights.
+    loss
+        ``"crossentropy"``, or ``"crossentropy+f1"``, the published one.
+    learning_rate
+        Highest learning rate.
+    schedule
+        ``"cosine"``: the learning rate falls by a cosine to zero over the whole run, after a short warm-up.
+        ``"plateau"``, as published: it is halved when :func:`training.learning.train.plateau_rate` says so.
+    validate_every
+        Epochs between two validations.
+    precision
+        ``"float32"``, ``"mixed_bfloat16"`` or ``"mixed_float16"``: in the mixed ones layers compute with 16 bits, which
+        a GPU and some CPUs do faster; weights and loss keep 32.
+    start
+        Folder of a finished run of the same network whose weights this one begins with.
+    teachers
+        Folders of finished runs. The network learns the mean of the labels and of their mean probability.
+
+    Raises
+    ------
+    ValueError
+        If a value is none of its options or out of its range.
+    """
+
+    network: str
+    size: str = "compact"
+    reduction: str | None = None
+    views: tuple[str, ...] | None = None
+    changes: dict[str, Any] | None = None
+    recipe: str = "robust"
+    without: tuple[str, ...] = ()
+    formulas: str | None = None
+    published_share: float = 0.0
+    data: str | None = None
+    spectra: int = 1_000_000
+    batch_size: int = 64
+    seed: int = 0
+    loss: str = "crossentropy"
+    learning_rate: float = 1e-3
+    schedule: str = "cosine"
+    validate_every: int = 4
+    precision: str = "float32"
+    start: str | None = None
+    teachers: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("formulas", "data", "start"):
+            if (path := getattr(self, name)) is not None:
+                object.__setattr__(self, name, str(path))
+        for name in ("views", "without", "teachers"):
+            values = getattr(self, name)
+            if isinstance(values, str):
+                raise ValueError(f"{name} must be a list, not {values!r}.")
+            if values is not None:
+                object.__setattr__(self, name, tuple(str(value) for value in values))
+        for name, options in (
+            ("loss", LOSSES),
+            ("schedule", SCHEDULES),
+            ("precision", PRECISIONS),
+        ):
+            if (value := getattr(self, name)) not in options:
+                raise ValueError(f"Unknown {name} {value!r}, options are {', '.join(options)}.")
+        for name in ("spectra", "batch_size", "validate_every"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} must be a whole number above zero, not {value!r}.")
+        if not 0 <= self.published_share <= 1:
+            raise ValueError(f"published_share must be 0 to 1, not {self.published_share!r}.")
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate must be above zero, not {self.learning_rate!r}.")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Run:
+        """A run from its entries.
+
+        Raises
+        ------
+        ValueError
+            If there is an entry that runs do not have, or the network is missing.
+        """
+        known = [field.name for field in fields(cls)]
+        if unknown := sorted(set(values) - set(known)):
+            raise ValueError(
+                f"Unknown entries of a run: {', '.join(unknown)}; options are {', '.join(known)}."
+            )
+        if "network" not in values:
+            raise ValueError("A run needs the entry network.")
+        return cls(**values)
+
+    @classmethod
+    def from_json(cls, text: str) -> Run:
+        """A run from the text of its ``run.json``."""
+        return cls.from_dict(json.loads(text))
+
+    def to_json(self) -> str:
+        """Text of ``run.json``."""
+        return json.dumps(asdict(self), indent=1) + "\n"
+
+    def differences(self, other: Run) -> list[str]:
+        """Names of the entries that two runs do not share."""
+        ours, theirs = json.loads(self.to_json()), json.loads(other.to_json())
+        return [name for name, value in ours.items() if value != theirs[name]]
+
+    def build(self) -> keras.Model:
+        """The untrained network."""
+        return build(self.network, self.reduction, self.size, self.views, self.changes)
 
 
 class Network(NamedTuple):
@@ -18,16 +153,21 @@ class Network(NamedTuple):
 
     Attributes
     ----------
-    name : Name of the run.
-    model : The network with its final weights.
-    described : Network, recipe and start of the run, as :func:`training.learning.train.train` writes them.
-    spectra_seen : Number of spectra of the run.
-    loss : Mean loss of its last epoch.
+    name
+        Name of the run.
+    model
+        The network with its final weights.
+    run
+        What it was trained with.
+    spectra_seen
+        Number of spectra of the run.
+    loss
+        Mean loss of its last epoch.
     """
 
     name: str
     model: keras.Model
-    described: dict[str, Any]
+    run: Run
     spectra_seen: int
     loss: float
 
@@ -36,11 +176,12 @@ class Network(NamedTuple):
         return self.model.predict(spectra, batch_size=64, verbose=0)
 
 
-def load_run(run: Path) -> Network:
+def load_run(folder: Path | str) -> Network:
     """The network of a finished run from its folder."""
-    described = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    model = build(**described["network"])
-    model.load_weights(run / "final.weights.h5")
-    with (run / "log.csv").open(newline="") as file:
+    folder = Path(folder)
+    run = Run.from_json((folder / "run.json").read_text(encoding="utf-8"))
+    model = run.build()
+    model.load_weights(folder / "final.weights.h5")
+    with (folder / "log.csv").open(newline="") as file:
         last = list(csv.DictReader(file))[-1]
-    return Network(run.name, model, described, int(last["spectra"]), float(last["loss"]))
+    return Network(folder.name, model, run, int(last["spectra"]), float(last["loss"]))

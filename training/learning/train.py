@@ -8,9 +8,9 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -18,18 +18,15 @@ from tqdm.auto import tqdm
 
 from training.core_loss.dataset import SETS, make_simulator
 from training.learning import metrics
-from training.learning.batches import Batch, batches, recipe_of, simulated, source_of
+from training.learning.batches import Batch, batches, recipe_of, source_of
 from training.learning.objectives import LOSSES
-from training.learning.run import Network, load_run
-from training.networks import build
+from training.learning.run import Network, Run, load_run
 
 _logger = logging.getLogger(__name__)
 
 SPECTRA_PER_EPOCH = 16384
 VALIDATION_SPECTRA = 4096
 WARM_UP_STEPS = 500
-SCHEDULES = ("cosine", "plateau")
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 # Annys et al. (2023) halved the rate when three times 32,000 spectra had not raised F1 by 0.025
 PLATEAU_PATIENCE = 3
 PLATEAU_GAIN = 0.025
@@ -119,54 +116,33 @@ def plateau_rate(learning_rate: float, scores: list[float]) -> float:
     return learning_rate
 
 
-def train(
-    name: str,
-    folder: Path,
-    recipe: str = "robust",
-    without: tuple[str, ...] = (),
-    size: str = "compact",
-    spectra: int = 1_000_000,
-    batch_size: int = 64,
-    learning_rate: float = 1e-3,
-    seed: int = 0,
-    workers: int = 1,
-    validate_every: int = 4,
-    formulas: Path | None = None,
-    start: Path | None = None,
-    reduction: str | None = None,
-    views: tuple[str, ...] | None = None,
-    changes: dict[str, Any] | None = None,
-    loss: str = "crossentropy",
-    schedule: str = "cosine",
-    precision: str = "float32",
-    data: Path | None = None,
-    published_share: float = 0.0,
-    teachers: tuple[Path, ...] = (),
-) -> keras.Model:
+def _begin(run: Run, folder: Path) -> None:
+    """Describe the run in its folder; one that goes on must be the one that was begun."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "run.json"
+    if (folder / "state.json").exists():
+        begun = Run.from_json(path.read_text(encoding="utf-8"))
+        if different := run.differences(begun):
+            raise ValueError(
+                f"{folder} holds the beginning of another run: its {', '.join(different)} differ. "
+                "Give the same arguments, or another folder."
+            )
+    path.write_text(run.to_json(), encoding="utf-8")
+
+
+def train(run: Run, folder: Path, workers: int = 1) -> keras.Model:
     """Train a network and keep its checkpoints, its log and its final weights in `folder`.
 
-    A run that was stopped goes on from its last epoch of 16,384 spectra when it is started again with the same
-    arguments.
+    A run that was stopped goes on from its last epoch of 16,384 spectra when it is started again.
 
     Parameters
     ----------
-    name, size, reduction, views, changes : The network, as in :func:`training.networks.build`.
-    folder : Folder of the run; made if it does not exist.
-    recipe, without : Recipe of the spectra and the effects of it that are left out.
-    spectra : Number of spectra of the whole run.
-    workers : Processes that simulate or read.
-    validate_every : Epochs between two validations.
-    formulas : Text file of chemical formulas, as in :func:`training.core_loss.dataset.make_simulator`.
-    start : Folder of a finished run of the same network whose weights this one begins with.
-    loss : ``"crossentropy"``, or ``"crossentropy+f1"``, the published one.
-    schedule : ``"cosine"``: the learning rate falls by a cosine from `learning_rate` to zero over the whole run,
-        after a short warm-up. ``"plateau"``, as published: it is halved when :func:`plateau_rate` says so.
-    precision : ``"float32"``, ``"mixed_bfloat16"`` or ``"mixed_float16"``: in the mixed ones layers compute with 16
-        bits, which a GPU and some CPUs do faster; weights and loss keep 32.
-    data : Data set file, written by :func:`training.core_loss.dataset.write`, whose spectra are taken instead of
-        fresh ones. The validation spectra are simulated by the recipe of the file.
-    published_share : Share of the published recipe among the simulated spectra, labelled by visibility.
-    teachers : Folders of finished runs. The network learns the mean of the labels and of their mean probability.
+    run
+        The network, its spectra and how it learns.
+    folder
+        Folder of the run; made if it does not exist.
+    workers
+        Processes that simulate or read.
 
     Returns
     -------
@@ -175,79 +151,53 @@ def train(
     Raises
     ------
     ValueError
-        If the network, the recipe, the loss, the schedule or the precision is unknown.
+        If the network or the recipe is unknown, or the folder holds the beginning of another run.
     """
-    for word, value, options in (
-        ("loss", loss, LOSSES),
-        ("schedule", schedule, SCHEDULES),
-        ("precision", precision, PRECISIONS),
-    ):
-        if value not in options:
-            raise ValueError(f"Unknown {word} {value!r}, options are {', '.join(options)}.")
-    folder.mkdir(parents=True, exist_ok=True)
-    keras.utils.set_random_seed(seed)
+    if run.data is not None:
+        recipe, without = recipe_of(run.data)
+        run = replace(run, recipe=recipe, without=without)
+    _begin(run, folder)
+    keras.utils.set_random_seed(run.seed)
+    batch_size = run.batch_size
     steps = SPECTRA_PER_EPOCH // batch_size
-    epochs = max(1, round(spectra / SPECTRA_PER_EPOCH))
-    rate = learning_rate
-    if schedule == "cosine":
+    epochs = max(1, round(run.spectra / SPECTRA_PER_EPOCH))
+    rate = run.learning_rate
+    if run.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(
             0.0,
             max(epochs * steps - WARM_UP_STEPS, 1),
-            warmup_target=learning_rate,
+            warmup_target=run.learning_rate,
             warmup_steps=WARM_UP_STEPS,
         )
-    network = {
-        "name": name,
-        "reduction": reduction,
-        "size": size,
-        "views": views,
-        "changes": changes,
-    }
-    with _precision(precision):
-        model = build(**network)
-        _compile(model, rate, loss)
-    if start is not None:
-        model.load_weights(start / "final.weights.h5")
+    with _precision(run.precision):
+        model = run.build()
+        _compile(model, rate, run.loss)
+    if run.start is not None:
+        model.load_weights(Path(run.start) / "final.weights.h5")
     done = _resume(folder, model)
     log = _Log(folder / "log.csv", done)
     _logger.info(
-        "%s: %d parameters, %d of %d epochs done", name, model.count_params(), done, epochs
+        "%s: %d parameters, %d of %d epochs done", run.network, model.count_params(), done, epochs
     )
-    if data is not None:
-        recipe, without = recipe_of(data)
-    described = {
-        "network": network,
-        "recipe": recipe,
-        "without": without,
-        "published_share": published_share,
-        "formulas": str(formulas) if formulas else None,
-        "data": str(data) if data else None,
-        "seed": seed,
-        "batch_size": batch_size,
-        "precision": precision,
-        "start": start.name if start else None,
-        "teachers": [teacher.name for teacher in teachers],
-    }
-    (folder / "run.json").write_text(json.dumps(described), encoding="utf-8")
-    taught_by = [load_run(teacher) for teacher in teachers]
-    validation = make_simulator(recipe, without, formulas).block(
-        (seed, SETS["validation"].seed), VALIDATION_SPECTRA
+    taught_by = [load_run(teacher) for teacher in run.teachers]
+    validation = make_simulator(run.recipe, run.without, run.formulas).block(
+        (run.seed, SETS["validation"].seed), VALIDATION_SPECTRA
     )
     progress = tqdm(
         total=epochs * steps * batch_size,
         initial=done * steps * batch_size,
-        desc=name,
+        desc=run.network,
         unit="spectra",
         unit_scale=True,
         mininterval=10,
     )
     with (
         progress,
-        batches(workers, source_of(described), done * steps, epochs * steps) as all_batches,
+        batches(workers, source_of(run), done * steps, epochs * steps) as all_batches,
     ):
         for epoch in range(done + 1, epochs + 1):
-            if schedule == "plateau":
-                model.optimizer.learning_rate = plateau_rate(learning_rate, log.scores)
+            if run.schedule == "plateau":
+                model.optimizer.learning_rate = plateau_rate(run.learning_rate, log.scores)
             begin, losses = time.perf_counter(), []
             for batch in islice(all_batches, steps):
                 losses.append(_step(model, _taught(batch, taught_by)))
@@ -258,7 +208,7 @@ def train(
                 "spectra_per_s": round(steps * batch_size / (time.perf_counter() - begin)),
                 "loss": round(float(np.mean(losses)), 5),
             }
-            if epoch % validate_every == 0 or epoch == epochs:
+            if epoch % run.validate_every == 0 or epoch == epochs:
                 probability = model.predict(validation.spectra, batch_size=256, verbose=0)
                 threshold = metrics.balanced_threshold(validation.labels, probability)
                 result = metrics.scores(validation.labels, probability, threshold)
@@ -308,42 +258,34 @@ class _Log:
 
 
 def search_learning_rate(
-    name: str,
-    rates: tuple[float, ...] = LEARNING_RATES,
-    spectra: int = 16_384,
-    batch_size: int = 64,
-    recipe: str = "robust",
-    size: str = "compact",
-    reduction: str | None = None,
-    loss: str = "crossentropy",
-    seed: int = 0,
-    workers: int = 1,
-    formulas: Path | None = None,
+    run: Run, rates: tuple[float, ...] = LEARNING_RATES, workers: int = 1
 ) -> dict[float, float]:
     """Loss after a short training with each of some learning rates, from the same weights on the same spectra.
 
     Parameters
     ----------
-    name, size, reduction, recipe, loss, seed, workers, formulas : As in :func:`train`.
-    rates : Learning rates; the published search went from 1e-2 to 1e-5.
-    spectra : Number of spectra of each training.
+    run
+        The network, its spectra, whose number is that of each training, and its loss.
+    rates
+        Learning rates; the published search went from 1e-2 to 1e-5.
+    workers
+        Processes that simulate or read.
 
     Returns
     -------
     Mean loss of the last fifth of the steps for each learning rate.
     """
-    steps = max(1, spectra // batch_size)
-    source = simulated, (recipe, (), 0.0, formulas, seed, batch_size)
-    keras.utils.set_random_seed(seed)
-    model = build(name, reduction, size)
+    steps = max(1, run.spectra // run.batch_size)
+    keras.utils.set_random_seed(run.seed)
+    model = run.build()
     weights = model.get_weights()
-    with batches(workers, source, 0, steps) as some:
-        kept = list(some)
+    with batches(workers, source_of(run), 0, steps) as made:
+        kept = list(made)
     results = {}
     for rate in rates:
         model.set_weights(weights)
-        _compile(model, rate, loss)
-        losses = [_step(model, batch) for batch in tqdm(kept, desc=f"{name} {rate:.0e}")]
+        _compile(model, rate, run.loss)
+        losses = [_step(model, batch) for batch in tqdm(kept, desc=f"{run.network} {rate:.0e}")]
         results[rate] = float(np.mean(losses[-max(1, steps // 5) :]))
-        _logger.info("%s, learning rate %.0e: loss %.5f", name, rate, results[rate])
+        _logger.info("%s, learning rate %.0e: loss %.5f", run.network, rate, results[rate])
     return results

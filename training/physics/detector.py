@@ -12,6 +12,9 @@ from training.core_loss.recipes import Recipe
 # from here on Poisson's distribution is normal for every purpose of a network
 NORMAL_ABOVE_COUNTS = 1e4
 WAVES = 3
+# what happens to some spectra in single channels: 15 % have one of these
+SPIKE, GAIN_STEP, DIM_END, SHADOW = 1, 2, 3, 4
+ARTEFACTS = (SPIKE, GAIN_STEP, DIM_END, SHADOW, SHADOW)  # equally likely, the shadow twice
 
 
 def power_law(exponent: np.ndarray, start: np.ndarray) -> np.ndarray:
@@ -59,6 +62,10 @@ def draw_background(
         p["second_exponent"] = rng.uniform(*recipe.background_exponent, n)
         p["edge_tail"] = np.where(rng.random(n) < 0.15, rng.random(n) * 0.5, 0)
         p["edge_tail_decay"] = rng.uniform(10, 80, n)
+        kind = rng.random(n)
+        p["removed_background"] = np.where(kind < 0.08, rng.uniform(0.97, 1.0, n), 0)
+        # that was not, or not well, subtracted: a share of the lowest signal in the window
+        p["dark_level"] = np.where(kind > 0.8, rng.normal(0, 0.4, n), 0)
     return p
 
 
@@ -134,14 +141,11 @@ def record(
         result[row, energy] = spectrum
         window[row, : energy[0]] = window[row, energy[-1] + 1 :] = False
     if "backgrounds" in recipe.effects:
-        n = len(result)
-        kind = rng.random(n)
-        removed = np.where(kind < 0.08, rng.uniform(0.97, 1.0, n), 0).astype(np.float32)
+        removed = p["removed_background"].astype(np.float32)
         result -= removed[:, None] * smooth * window
-        # a dark level that was not, or not well, subtracted: a share of the lowest signal in the window
         lowest = np.where(window, expected, np.inf).min(axis=1)
-        level = (lowest * rng.normal(0, 0.4, n)).astype(np.float32)
-        result += np.where(kind > 0.8, level, 0)[:, None] * window
+        level = np.where(p["dark_level"] != 0, lowest * p["dark_level"], 0)
+        result += level.astype(np.float32)[:, None] * window
     return result
 
 
@@ -161,7 +165,7 @@ def _record_at_dispersion(
     start, end = p["window_start"][row], p["window_end"][row]
     width = p["dispersion"][row]
     width *= max(round(1 / width), 1)  # narrow channels are averaged in groups before the spline
-    borders = np.arange(start - 0.5 + rng.random() * width, end + 0.5, width)
+    borders = np.arange(start - 0.5 + p["channel_phase"][row] * width, end + 0.5, width)
     cumulative = np.concatenate([[0], np.cumsum(expected)])
     per_channel = np.diff(np.interp(borders, np.arange(len(cumulative)) - 0.5, cumulative))
     per_channel = np.maximum(per_channel, 0).astype(np.float32)
@@ -188,14 +192,37 @@ def draw_detector(rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
         "fixed_pattern": some(0.35, 10 ** rng.uniform(-3.3, -1.7, n)),
         "pattern_length": np.exp(rng.uniform(0, np.log(40), n)),
         "readout_noise": some(0.2, 10 ** rng.uniform(-4.5, -2, n)),
+        **_draw_artefacts(rng, n),
     }
+
+
+def _draw_artefacts(rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+    """Kind (0 for none), place in the window (0 to 1), size and length in channels of what :func:`_disturb` does."""
+    kind = np.where(rng.random(n) < 0.15, rng.choice(ARTEFACTS, n), 0)
+    sizes = [
+        np.zeros(n),
+        rng.random(n),  # height of a spike in units of the maximum
+        rng.normal(0, 0.02, n),  # of the gain
+        rng.random(n),  # what the last channels record
+        rng.uniform(0.3, 1, n),  # what the first channel in the shadow records
+    ]
+    return {
+        "artefact": kind,
+        "artefact_place": rng.random(n),
+        "artefact_size": np.choose(kind, sizes),
+        "artefact_length": np.where(kind == DIM_END, rng.integers(2, 7, n), rng.integers(2, 30, n)),
+    }
+
+
+def draw_denoising(rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+    """Width [eV] of the filter of the effect ``denoised``, 0 for none, shape (n,)."""
+    return {"denoising": np.where(rng.random(n) < 0.15, rng.uniform(0.5, 2, n), 0)}
 
 
 def degrade(
     rng: np.random.Generator, recipe: Recipe, spectra: np.ndarray, p: dict[str, np.ndarray]
 ) -> np.ndarray:
     """Gain and readout noise, fixed pattern, gain steps, spikes, shadowed borders and denoising."""
-    n = len(spectra)
     if "detector" in recipe.effects:
         white, pattern = p["gain_noise"], p["fixed_pattern"]
         for row in np.flatnonzero((white > 0) | (pattern > 0)):
@@ -208,25 +235,30 @@ def degrade(
             cut = slice(p["window_start"][row], p["window_end"][row] + 1)
             noise = rng.standard_normal(spectra[row, cut].shape, dtype=np.float32)
             spectra[row, cut] += p["readout_noise"][row] * noise
-        for row in np.flatnonzero(rng.random(n) < 0.15):
-            start, end = p["window_start"][row], p["window_end"][row]
-            kind, at = rng.integers(5), rng.integers(start, end + 1)
-            if kind == 0:
-                spectra[row, at] += rng.random() * spectra[row].max()
-            elif kind == 1:
-                spectra[row, at:] *= 1 + rng.normal(0, 0.02)
-            elif kind == 2:
-                spectra[row, end - rng.integers(1, 6) : end + 1] *= rng.random()
-            else:  # the shadow of an aperture or of a detector border over the first channels
-                length = rng.integers(2, 30)
-                ramp = rng.uniform(0.3, 1) + np.linspace(0, 1, length, dtype=np.float32)
-                spectra[row, start : start + length] *= np.minimum(ramp, 1)
+        for row in np.flatnonzero(p["artefact"]):
+            _disturb(spectra[row], p, row)
     if "denoised" in recipe.effects:
         channel = np.arange(N_CHANNELS)
-        for row in np.flatnonzero(rng.random(n) < 0.15):
-            sigma = rng.uniform(0.5, 2)
+        for row in np.flatnonzero(p["denoising"]):
+            sigma = p["denoising"][row]
             window = (channel >= p["window_start"][row]) & (channel <= p["window_end"][row])
             weight = gaussian_filter1d(window.astype(np.float32), sigma)
             smoothed = gaussian_filter1d(spectra[row] * window, sigma) / np.maximum(weight, 1e-3)
             spectra[row] = smoothed * window
     return spectra
+
+
+def _disturb(spectrum: np.ndarray, p: dict[str, np.ndarray], row: int) -> None:
+    """A spike, a step of the gain, dim last channels, or the shadow of an aperture over the first ones."""
+    start, end = p["window_start"][row], p["window_end"][row]
+    kind, size, length = (p[f"artefact{name}"][row] for name in ("", "_size", "_length"))
+    at = start + int(p["artefact_place"][row] * (end + 1 - start))
+    if kind == SPIKE:
+        spectrum[at] += size * spectrum.max()
+    elif kind == GAIN_STEP:
+        spectrum[at:] *= 1 + size
+    elif kind == DIM_END:
+        spectrum[end + 1 - length : end + 1] *= size
+    else:
+        ramp = size + np.linspace(0, 1, length, dtype=np.float32)
+        spectrum[start : start + length] *= np.minimum(ramp, 1)

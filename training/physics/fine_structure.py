@@ -37,23 +37,22 @@ def lifetime_width(free_energy: float, atomic_diameter: float) -> float:
 
 
 @njit(cache=True)
-def random_profile(
-    rng,
-    peaks: int,
-    width: float,
+def gaussian_profile(
+    positions: np.ndarray,
+    weights: np.ndarray,
     atomic_diameter: float,
     profile: np.ndarray,
     decay: float = np.inf,
 ) -> None:
-    """Fill `profile` (1 eV channels from the onset) with a sum of random Gaussians, normalised to maximum 1.
+    """Fill `profile` (1 eV channels from the onset) with a sum of Gaussians, normalised to maximum 1.
 
     The sum is multiplied by the sign of its largest point first, so that the strongest feature is a peak.
     The weights of the Gaussians fall exponentially over `decay` [eV] above the onset.
     """
     profile[:] = 0
-    for _ in range(peaks):
-        position = rng.random() * width
-        weight = (2 * rng.random() - 1) * math.exp(-position / decay)
+    for k in range(len(positions)):
+        position = positions[k]
+        weight = weights[k] * math.exp(-position / decay)
         sigma = lifetime_width(position, atomic_diameter) * SIGMA_PER_FWHM
         sigma = max(sigma, MINIMUM_SIGMA_EV)
         first = max(0, int(position - 4 * sigma))
@@ -66,6 +65,24 @@ def random_profile(
             extreme = value
     if extreme != 0:
         profile /= extreme
+
+
+@njit(cache=True)
+def random_profile(
+    rng,
+    peaks: int,
+    width: float,
+    atomic_diameter: float,
+    profile: np.ndarray,
+    decay: float = np.inf,
+) -> None:
+    """Fill `profile` with :func:`gaussian_profile` of random Gaussians within `width` [eV]."""
+    positions = np.empty(peaks)
+    weights = np.empty(peaks)
+    for k in range(peaks):
+        positions[k] = rng.random() * width
+        weights[k] = 2 * rng.random() - 1
+    gaussian_profile(positions, weights, atomic_diameter, profile, decay)
 
 
 @njit(cache=True)

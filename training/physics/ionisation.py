@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -16,8 +15,8 @@ from training.physics.effective_angle import effective_angle
 from training.physics.fine_structure import (
     add_profile,
     delay_onset,
+    gaussian_profile,
     largest_ratio,
-    random_profile,
     white_line,
 )
 from training.physics.low_loss import N_PADDED
@@ -25,6 +24,28 @@ from training.physics.low_loss import N_PADDED
 N_SIMULATED = 3264  # beyond the last channel, so that it is broadened from both sides
 SIGNAL_RANGE_EV = 50
 _DRAWN = ("chemical_shift", "fine_structure_width", "fine_structure_peaks", "fine_structure_ratio")
+SUBSHELL = np.dtype(
+    [
+        ("spectrum", np.int32),
+        ("edge", np.int16),  # index into hyperspy_eelsid.edges.EDGES
+        ("channel", np.int16),  # in which the onset is seen
+        ("reference", np.bool_),  # whether the jump ratio is that of this edge
+        ("chemical_shift", np.float32),
+        ("fine_structure_width", np.float32),
+        ("fine_structure_peaks", np.int16),
+        ("fine_structure_ratio", np.float32),
+        ("fine_structure_decay", np.float32),
+        ("delay", np.float32),
+        ("continuum", np.float32),  # what a giant resonance leaves of the step, else 1
+        ("line_height", np.float32),  # in units of the step; 0 for no line
+        ("line_position", np.float32),
+        ("line_fwhm", np.float32),
+        ("line_asymmetry", np.float32),
+        ("second_height", np.float32),  # in units of the first line
+        ("second_position", np.float32),
+        ("second_fwhm", np.float32),
+    ]
+)
 
 _SHARP_LINES = {("L2", z) for z in [*range(19, 31), *range(38, 47)]}
 _SHARP_LINES |= {("L3", z) for _, z in _SHARP_LINES}
@@ -44,8 +65,7 @@ def _line_kind(subshell: str, atomic_number: int) -> int:
     return NEAR_EDGE_PEAK if subshell == "K" else NO_LINE
 
 
-@dataclass(frozen=True)
-class _EdgeArrays:
+class _EdgeArrays(NamedTuple):
     """The edge table as arrays that compiled code can read; edges of one element are neighbours."""
 
     onset: np.ndarray
@@ -56,8 +76,8 @@ class _EdgeArrays:
     slot: np.ndarray  # 0 or 1: which major group of its element the edge belongs to; -1 if minor
     line: np.ndarray
 
-    @classmethod
-    def build(cls) -> _EdgeArrays:
+    @staticmethod
+    def build() -> _EdgeArrays:
         element = np.array([ELEMENT_INDEX[edge.element] for edge in EDGES])
         slot = np.full(len(EDGES), -1)
         for index in range(len(ELEMENTS)):
@@ -66,7 +86,7 @@ class _EdgeArrays:
             for i in of_element:
                 if EDGES[i].major:
                     slot[i] = groups.index(EDGES[i].group)
-        return cls(
+        return _EdgeArrays(
             onset=np.array([edge.onset_energy for edge in EDGES]),
             element=element,
             first=np.searchsorted(element, np.arange(len(ELEMENTS) + 1)),
@@ -110,157 +130,185 @@ def shifted_channel(onset, chemical_shift, offset, stretch, start):
     return int(round(onset + chemical_shift + offset + stretch * (onset - start)))
 
 
-@njit(cache=False)
-def giant_resonance(rng, line, atomic_number, shift, line_fwhm, asymmetry):
-    """Fill `line` with the 4d to 4f resonance that holds most of the strength of an N4,5 edge of a lanthanide.
+def draw_subshells(
+    rng: np.random.Generator, recipe: Recipe, fractions: np.ndarray, p: dict[str, np.ndarray]
+) -> np.ndarray:
+    """What is drawn for each subshell of each sample whose onset is in the simulated range, in order.
 
-    Exchange raises it 10 to 20 eV above the onset and it is as wide (J. L. Dehmer, A. F. Starace, U. Fano, J. Sugar
-    and J. W. Cooper, Phys. Rev. Lett. 26, 1521 (1971)); as the 4f shell fills it comes down to the onset and becomes a
-    few narrow lines. The straight lines for place and width were drawn through what the oxides of Ce, Pr, Nd, Tb, Er
+    The sharp line of an N4,5 edge of a lanthanide is the 4d to 4f resonance that holds most of its strength. Exchange
+    raises it 10 to 20 eV above the onset and it is as wide (J. L. Dehmer, A. F. Starace, U. Fano, J. Sugar and
+    J. W. Cooper, Phys. Rev. Lett. 26, 1521 (1971)); as the 4f shell fills it comes down to the onset and becomes a few
+    narrow lines. The straight lines for position and width were drawn through what the oxides of Ce, Pr, Nd, Tb, Er
     and Tm show.
 
     Parameters
     ----------
-    line : Line over the energy above the onset in 1 eV channels.
-    shift : Distance from the mean position, drawn for N4 and N5 together [eV].
-    line_fwhm, asymmetry : Width [eV] and asymmetry of the narrowest lines.
+    fractions
+        Atomic fractions, shape (n, 80).
+    p
+        Parameters of the spectra, arrays of length n.
+
+    Returns
+    -------
+    Structured array of dtype `SUBSHELL`; energies in eV above the onset. `fine_structure_ratio` is still a share of
+    the largest possible one, which depends on the profile.
     """
-    filled = atomic_number - LANTHANUM
-    place = max(18 - 1.7 * filled + shift, 0)
-    if rng.random() < 0.5:
-        step = 4 + 5 * rng.random()
-        place += -step if place > step else step
-    white_line(line, place, max(4 - 0.25 * filled, 1) * line_fwhm, asymmetry)
+    atlas = EDGE_ARRAYS
+    spectrum, element = np.nonzero(fractions)
+    number = np.diff(atlas.first)[element]  # edges of each element of each sample
+    spectrum = spectrum.repeat(number)
+    first = np.cumsum(number) - number
+    edge = np.arange(len(spectrum)) + (atlas.first[element] - first).repeat(number)
+    shell = atlas.shell[edge]
+    # edges of one shell share their chemical shift and the shape of their lines
+    new = np.ones(len(edge), bool)
+    new[1:] = (shell[1:] != shell[:-1]) | (edge[1:] != edge[:-1] + 1)
+    new[first] = True
+    of_shell = np.cumsum(new) - 1
+    shells = new.sum()
+
+    def uniform() -> np.ndarray:
+        """One number for each shell, as seen from each edge."""
+        return rng.random(shells)[of_shell]
+
+    n = len(edge)
+    rows = np.zeros(n, SUBSHELL)
+    rows["spectrum"], rows["edge"] = spectrum, edge
+    limit = recipe.chemical_shift
+    shift = rows["chemical_shift"] = np.floor(uniform() * (2 * limit + 1)) - limit
+    distance = atlas.onset[edge] - p["window_start"][spectrum]
+    channel = np.rint(
+        atlas.onset[edge]
+        + shift
+        + p["energy_offset"][spectrum]
+        + p["dispersion_error"][spectrum] * distance
+    ).astype(int)
+    low, high = recipe.fine_structure_width
+    rows["fine_structure_width"] = rng.uniform(low, high, n)
+    low, high = recipe.fine_structure_peaks
+    rows["fine_structure_peaks"] = rng.integers(low, high + 1, n)
+    rows["fine_structure_ratio"] = rng.random(n)
+    rows["fine_structure_decay"] = np.inf
+    rows["continuum"] = 1
+    if "near edge" in recipe.effects:
+        rows["fine_structure_decay"] = 15 * 8 ** uniform()
+        rows["delay"] = np.where(uniform() < 0.25, 2 + 13 * uniform(), 0)
+    if "white lines" in recipe.effects:
+        rows["fine_structure_ratio"] *= rng.random(n)
+        position, fwhm = 0.5 + 2.5 * uniform(), 1.2 + 3.3 * uniform() ** 2
+        height, asymmetry = 0.5 * 24 ** uniform(), uniform()
+        kind = np.where(uniform() < 0.85, atlas.line[edge], NO_LINE)
+
+        giant = kind == GIANT_RESONANCE
+        rows["continuum"][giant] = 10 ** -rng.random(giant.sum())
+        rows["delay"][giant] = 3 + 37 * rng.random(giant.sum())
+        filled = atlas.atomic_number[edge] - LANTHANUM
+        place = np.maximum(18 - 1.7 * filled + 2.5 * (position - 1.75), 0)
+        step = np.where(rng.random(n) < 0.5, 4 + 5 * rng.random(n), 0)
+        place += np.where(place > step, -step, step)
+
+        # a pi* line, up to six times the step as in N2, and the broader sigma* above it
+        peak = kind == NEAR_EDGE_PEAK
+        second = peak & (rng.random(n) < 0.6)
+        rows["second_height"] = np.where(second, 0.3 + 1.2 * rng.random(n), 0)
+        rows["second_position"] = position + 4 + 10 * rng.random(n)
+        rows["second_fwhm"] = 2 + 8 * rng.random(n)
+
+        height = np.where(peak, 0.5 * np.maximum(height - 1.2, 0), height)
+        rows["line_height"] = np.where(kind == NO_LINE, 0, height)
+        rows["line_position"] = np.where(giant, place, position)
+        rows["line_fwhm"] = np.where(giant, np.maximum(4 - 0.25 * filled, 1) * fwhm, fwhm)
+        rows["line_asymmetry"] = asymmetry
+    seen = (channel >= 1) & (channel < N_SIMULATED)
+    rows, channel = rows[seen], channel[seen]
+    rows["channel"] = channel
+
+    # one random major edge in the window, each equally likely
+    i = rows["spectrum"]
+    inside = (channel >= p["window_start"][i]) & (channel <= p["window_end"][i])
+    candidates = np.flatnonzero(inside & (atlas.slot[rows["edge"]] >= 0))
+    shuffled = rng.permutation(candidates)
+    _, chosen = np.unique(i[shuffled], return_index=True)
+    rows["reference"][shuffled[chosen]] = True
+    return rows
+
+
+class Settings(NamedTuple):
+    """What the edges of a spectrum share; angles in mrad, lengths in nm, arrays of length n."""
+
+    beam: np.ndarray
+    convergence_angle: np.ndarray
+    collection_angle: np.ndarray
+    atomic_diameter: np.ndarray
+    window_start: np.ndarray
+    window_end: np.ndarray
 
 
 @njit(cache=False)
-def sum_edges(
-    rng,
-    table,
-    onsets,
-    first,
-    atomic_numbers,
-    shells,
-    slots,
-    lines,
-    log_angles,
-    beam_energies,
-    fractions,
-    beam,
-    convergence,
-    collection,
-    diameter,
-    offset,
-    stretch,
-    start,
-    end,
-    chemical_shift,
-    structure_width,
-    structure_peaks,
-    structure_ratio,
-    with_lines,
-    near_edge,
-    edges,
-    signal,
-    reference_height,
-    reference_onset,
-    drawn,
-):
-    """Sum the edges of each spectrum, weighted by composition, with their fine structure.
+def add_edges(rows, gaussians, largest, table, grid, atlas, settings, fractions, out):
+    """Add the edge of each subshell, weighted by composition, to its spectrum.
 
-    Fills `edges` (n, 4096), `signal` (n, 80, 2): the sum over the first 50 eV of each major group inside the window,
-    the height before fine structure and the onset of one random major edge in the window, and `drawn` (n, 80, 2, 4):
-    chemical shift, fine-structure width, number of peaks and ratio of the last subshell of each major group.
+    Parameters
+    ----------
+    rows
+        As :func:`draw_subshells` gives them; `fine_structure_ratio` becomes the ratio itself.
+    gaussians
+        Position in units of the width and weight of all Gaussians of the fine structure, row after row.
+    largest
+        Largest ratio of the fine structure.
+    grid
+        Logarithms of the collection angles of the table, and its beam energies.
+    out
+        The :class:`IonisationEdges` that are filled.
     """
+    log_angles, beam_energies = grid
     structure = np.empty(128, np.float32)
     line = np.empty(128, np.float32)
     second = np.empty(128, np.float32)
-    for i in range(len(fractions)):
-        candidates = 0
-        for element in range(80):
-            if fractions[i, element] == 0:
-                continue
-            shell = -1
-            shift = 0.0
-            for e in range(first[element], first[element + 1]):
-                if shells[e] != shell:
-                    shell = shells[e]
-                    shift = math.floor(rng.random() * (2 * chemical_shift + 1)) - chemical_shift
-                    line_position = 0.5 + 2.5 * rng.random()
-                    line_fwhm = 1.2 + 3.3 * rng.random() ** 2
-                    line_height = 0.5 * 24 ** rng.random()
-                    asymmetry = rng.random()
-                    has_line = with_lines and rng.random() < 0.85
-                    decay, delay = np.inf, 0.0
-                    if near_edge:
-                        decay = 15 * 8 ** rng.random()
-                        if rng.random() < 0.25:
-                            delay = 2 + 13 * rng.random()
-                channel = shifted_channel(onsets[e], shift, offset[i], stretch[i], start[i])
-                if channel >= N_SIMULATED or channel < 1:
-                    continue
-                n = min(N_SIMULATED - channel, table.shape[3])
-                angle = effective_angle(
-                    beam_energies[beam[i]], onsets[e], convergence[i], collection[i]
-                )
-                position = (math.log(angle) - log_angles[0]) / (log_angles[1] - log_angles[0])
-                row = min(max(int(position), 0), len(log_angles) - 2)
-                weight = np.float32(min(max(position - row, 0), 1))
-                amount = fractions[i, element]
-                low = table[e, beam[i], row]
-                high = table[e, beam[i], row + 1]
-                edge = np.empty(n, np.float32)
-                for c in range(n):
-                    edge[c] = amount * ((1 - weight) * low[c] + weight * high[c])
-                height = edge.max()
-                # one random major edge in the window, each equally likely (reservoir sampling)
-                if slots[e] >= 0 and start[i] <= channel <= end[i]:
-                    candidates += 1
-                    if rng.random() * candidates < 1:
-                        reference_height[i] = height
-                        reference_onset[i] = channel
+    end = 0
+    for row in rows:
+        i, e, channel = row.spectrum, row.edge, row.channel
+        angle = effective_angle(
+            beam_energies[settings.beam[i]],
+            atlas.onset[e],
+            settings.convergence_angle[i],
+            settings.collection_angle[i],
+        )
+        position = (math.log(angle) - log_angles[0]) / (log_angles[1] - log_angles[0])
+        k = min(max(int(position), 0), len(log_angles) - 2)
+        weight = np.float32(min(max(position - k, 0), 1))
+        low, high = table[e, settings.beam[i], k], table[e, settings.beam[i], k + 1]
+        amount = fractions[i, atlas.element[e]]
+        edge = np.empty(min(N_SIMULATED - channel, table.shape[3]), np.float32)
+        for c in range(len(edge)):
+            edge[c] = amount * ((1 - weight) * low[c] + weight * high[c])
+        height = edge.max()
+        if row.reference:
+            out.reference_height[i] = height
+            out.reference_onset[i] = channel
 
-                width = structure_width[0] + rng.random() * (
-                    structure_width[1] - structure_width[0]
-                )
-                peaks = rng.integers(structure_peaks[0], structure_peaks[1] + 1)
-                if has_line and lines[e] == GIANT_RESONANCE:
-                    # what remains of the continuum beside the resonance begins late
-                    edge *= np.float32(10 ** -rng.random())
-                    delay = 3 + 37 * rng.random()
-                if delay > 0:
-                    delay_onset(edge, delay)
-                random_profile(rng, peaks, width, diameter[i], structure, decay)
-                ratio = rng.random() * largest_ratio(structure, structure_ratio)
-                if with_lines:
-                    ratio *= rng.random()
-                add_profile(edge, structure, ratio * height)
-                if slots[e] >= 0:
-                    drawn[i, element, slots[e], 0] = shift
-                    drawn[i, element, slots[e], 1] = width
-                    drawn[i, element, slots[e], 2] = peaks
-                    drawn[i, element, slots[e], 3] = ratio
-                if has_line and lines[e] != NO_LINE:
-                    strength = line_height
-                    if lines[e] == GIANT_RESONANCE:
-                        shift_of_line = 2.5 * (line_position - 1.75)
-                        number = atomic_numbers[e]
-                        giant_resonance(rng, line, number, shift_of_line, line_fwhm, asymmetry)
-                    else:
-                        white_line(line, line_position, line_fwhm, asymmetry)
-                    if lines[e] == NEAR_EDGE_PEAK:
-                        # a pi* line, up to six times the step as in N2, and the broader sigma* above it
-                        strength = 0.5 * max(line_height - 1.2, 0)
-                        if rng.random() < 0.6:
-                            place = line_position + 4 + 10 * rng.random()
-                            white_line(second, place, 2 + 8 * rng.random(), asymmetry)
-                            line += (0.3 + 1.2 * rng.random()) * second
-                    m = min(n, len(line))
-                    edge[:m] += strength * height * line[:m]
-                edges[i, channel : channel + n] += edge
-                if slots[e] >= 0 and start[i] <= channel < end[i]:
-                    m = min(SIGNAL_RANGE_EV, end[i] - channel)
-                    signal[i, element, slots[e]] += edge[:m].sum()
+        if row.continuum != 1:
+            edge *= row.continuum
+        if row.delay > 0:
+            delay_onset(edge, row.delay)
+        begin, end = end, end + row.fine_structure_peaks
+        positions = row.fine_structure_width * gaussians[0, begin:end]
+        diameter, decay = settings.atomic_diameter[i], row.fine_structure_decay
+        gaussian_profile(positions, gaussians[1, begin:end], diameter, structure, decay)
+        row.fine_structure_ratio *= largest_ratio(structure, largest)
+        add_profile(edge, structure, row.fine_structure_ratio * height)
+        if row.line_height > 0:
+            white_line(line, row.line_position, row.line_fwhm, row.line_asymmetry)
+            if row.second_height > 0:
+                white_line(second, row.second_position, row.second_fwhm, row.line_asymmetry)
+                line += row.second_height * second
+            m = min(len(edge), len(line))
+            edge[:m] += row.line_height * height * line[:m]
+        out.spectra[i, channel : channel + len(edge)] += edge
+        slot, last = atlas.slot[e], settings.window_end[i]
+        if slot >= 0 and settings.window_start[i] <= channel < last:
+            m = min(SIGNAL_RANGE_EV, last - channel)
+            out.signal[i, atlas.element[e], slot] += edge[:m].sum()
 
 
 class IonisationEdges(NamedTuple):
@@ -268,18 +316,34 @@ class IonisationEdges(NamedTuple):
 
     Attributes
     ----------
-    spectra : Sum of the edges in barn per eV, weighted by the atomic fractions, float32, shape (n, 4096).
-    signal : Sum over the first 50 eV of each major group inside the window, shape (n, 80, 2).
-    reference_height, reference_onset : Of one random major edge in the window: its maximum before fine structure, and
-        its channel, -1 if there is none; shape (n,).
-    parameters : What was drawn for each of the 107 major groups, shape (n, 107); NaN where the sample has none.
+    spectra
+        Sum of the edges in barn per eV, weighted by the atomic fractions, float32, shape (n, 4096).
+    signal
+        Sum over the first 50 eV of each major group inside the window, shape (n, 80, 2).
+    reference_height, reference_onset
+        Of one random major edge in the window: its maximum before fine structure, and its channel, -1 if there is
+        none; shape (n,).
+    subshells
+        What was drawn for each subshell, structured array of dtype `SUBSHELL`.
     """
 
     spectra: np.ndarray
     signal: np.ndarray
     reference_height: np.ndarray
     reference_onset: np.ndarray
-    parameters: dict[str, np.ndarray]
+    subshells: np.ndarray
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Draws of the last subshell of each of the 107 major groups, shape (n, 107); NaN where the sample has none."""
+        rows = self.subshells[EDGE_ARRAYS.slot[self.subshells["edge"]] >= 0]
+        e = rows["edge"]
+        result = {}
+        for name in _DRAWN:
+            drawn = np.full(self.signal.shape, np.nan, np.float32)
+            drawn[rows["spectrum"], EDGE_ARRAYS.element[e], EDGE_ARRAYS.slot[e]] = rows[name]
+            result[name] = drawn[:, ~np.isnan(GROUP_LOW)]
+        return result
 
 
 def ionisation_edges(
@@ -293,47 +357,26 @@ def ionisation_edges(
 
     Parameters
     ----------
-    table : Cross sections, as :func:`training.physics.cross_section_table.load` gives them.
-    fractions : Atomic fractions, shape (n, 80).
-    p : Parameters of the spectra, arrays of length n.
+    table
+        Cross sections, as :func:`training.physics.cross_section_table.load` gives them.
+    fractions
+        Atomic fractions, shape (n, 80).
+    p
+        Parameters of the spectra, arrays of length n.
     """
     n = len(fractions)
-    edges = np.zeros((n, N_PADDED), np.float32)
-    signal = np.zeros((n, len(ELEMENTS), 2), np.float32)
-    height, onset = np.zeros(n), np.full(n, -1)
-    drawn = np.full((n, len(ELEMENTS), 2, len(_DRAWN)), np.nan, np.float32)
-    sum_edges(
-        rng,
-        table,
-        EDGE_ARRAYS.onset,
-        EDGE_ARRAYS.first,
-        EDGE_ARRAYS.atomic_number,
-        EDGE_ARRAYS.shell,
-        EDGE_ARRAYS.slot,
-        EDGE_ARRAYS.line,
-        np.log(COLLECTION_ANGLES_MRAD),
-        np.array(BEAM_ENERGIES_KEV),
-        fractions,
-        p["beam"],
-        p["convergence_angle"],
-        p["collection_angle"],
-        p["atomic_diameter"],
-        p["energy_offset"],
-        p["dispersion_error"],
-        p["window_start"],
-        p["window_end"],
-        recipe.chemical_shift,
-        np.array(recipe.fine_structure_width),
-        np.array(recipe.fine_structure_peaks),
-        recipe.fine_structure_ratio,
-        "white lines" in recipe.effects,
-        "near edge" in recipe.effects,
-        edges,
-        signal,
-        height,
-        onset,
-        drawn,
+    rows = draw_subshells(rng, recipe, fractions, p)
+    gaussians = rng.random((2, rows["fine_structure_peaks"].sum(dtype=int)))
+    gaussians[1] = 2 * gaussians[1] - 1
+    result = IonisationEdges(
+        spectra=np.zeros((n, N_PADDED), np.float32),
+        signal=np.zeros((n, len(ELEMENTS), 2), np.float32),
+        reference_height=np.zeros(n),
+        reference_onset=np.full(n, -1),
+        subshells=rows,
     )
-    of_groups = drawn[:, ~np.isnan(GROUP_LOW)]
-    parameters = {name: of_groups[..., i] for i, name in enumerate(_DRAWN)}
-    return IonisationEdges(edges, signal, height, onset, parameters)
+    settings = Settings(*(p[name] for name in Settings._fields))
+    grid = np.log(COLLECTION_ANGLES_MRAD), np.array(BEAM_ENERGIES_KEV)
+    largest = recipe.fine_structure_ratio
+    add_edges(rows, gaussians, largest, table, grid, EDGE_ARRAYS, settings, fractions, result)
+    return result

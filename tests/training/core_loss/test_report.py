@@ -37,13 +37,12 @@ class Onsets:
 
 
 def test_report_holds_all_sets(quick_sets, monkeypatch, tmp_path, make_eels):
-    described = {"data": None, "seed": 0, "batch_size": 64}
-    network = report.Network("onsets.compact.robust.0", Onsets(), described, 123, 0.04)
+    network = report.Network("onsets.compact.robust.0", Onsets(), report.Run("vit"), 123, 0.04)
     read = []
 
-    def source_of(described):
+    def source_of(run):
         """The two batches that a run of 123 spectra has read."""
-        read.append(described["seed"])
+        read.append(run.seed)
         return lambda: lambda step: (np.zeros((64, 3072)), np.ones((64, 80)) * (step < 2)), ()
 
     monkeypatch.setattr(report, "source_of", source_of)

@@ -5,7 +5,16 @@ from scipy.stats import kstest, uniform
 from hyperspy_eelsid.edges import ELEMENTS, ENERGY_MAX_EV, ENERGY_MIN_EV
 from training.core_loss.recipes import ROBUST
 from training.core_loss.simulation import Simulator, jump_ratio_scale
-from training.physics.ionisation import GROUP_HIGH, GROUP_LOW, IonisationEdges, shifted_channel
+from training.physics.ionisation import (
+    EDGE_ARRAYS,
+    GROUP_HIGH,
+    GROUP_LOW,
+    NO_LINE,
+    SHARP_LINE,
+    SUBSHELL,
+    IonisationEdges,
+    shifted_channel,
+)
 from training.physics.low_loss import N_PADDED, low_loss_transfer
 
 
@@ -78,7 +87,7 @@ def _only_the_query_edge(rng, recipe, table, fractions, p):
     for row, channel in zip(spectra, onset, strict=True):
         row[channel : channel + 40] = 3.0
     signal = np.zeros((len(fractions), 80, 2), np.float32)
-    return IonisationEdges(spectra, signal, height, onset, {})
+    return IonisationEdges(spectra, signal, height, onset, np.zeros(0, SUBSHELL))
 
 
 def test_jump_ratio_scales_the_edge_to_the_background():
@@ -107,6 +116,35 @@ def test_every_draw_of_an_edge_is_kept(pub_simulator):
     assert set(np.unique(p["fine_structure_peaks"][there])) == set(range(10, 26))
     assert (p["fine_structure_ratio"][there] >= 0).all()
     assert (p["fine_structure_ratio"][there] <= 10).all()
+
+
+def test_lines_detector_and_films_of_the_robust_recipe_are_kept(saw_tooth_table, pub_simulator):
+    block = Simulator(ROBUST, pub_simulator.compositions, saw_tooth_table).block((5,), 800)
+    p, rows = block.parameters, block.subshells
+    for name, share in {
+        "removed_background": 0.08,
+        "dark_level": 0.2,
+        "artefact": 0.15,
+        "denoising": 0.15,
+        "second_phase_share": 0.25,
+        "carbon_film": 0.25,
+        "oxide_film": 0.15,
+        "nitride_film": 0.06,
+    }.items():
+        assert np.mean(p[name] != 0) == pytest.approx(share, abs=0.05), name
+    # a subshell of an element that is there, in the order of the spectra
+    assert (np.diff(rows["spectrum"]) >= 0).all()
+    element = EDGE_ARRAYS.element[rows["edge"]]
+    assert (block.fractions[rows["spectrum"], element] > 0).all()
+    sharp = EDGE_ARRAYS.line[rows["edge"]] == SHARP_LINE
+    assert np.mean(rows["line_height"][sharp] > 0) == pytest.approx(0.85, abs=0.03)
+    assert not rows["line_height"][EDGE_ARRAYS.line[rows["edge"]] == NO_LINE].any()
+    # of each spectrum with a major edge in the window one edge sets the jump ratio
+    has_edge = p["jump_onset"] >= 0
+    np.testing.assert_array_equal(
+        np.bincount(rows["spectrum"][rows["reference"]], minlength=800), has_edge
+    )
+    np.testing.assert_array_equal(rows["channel"][rows["reference"]], p["jump_onset"][has_edge])
 
 
 def test_low_loss_conserves_intensity_and_is_causal():

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from training.core_loss.dataset import SETS, make_simulator
 from training.core_loss.recipes import ROBUST
 from training.learning import batches
+from training.learning.run import Run
 
 
 def test_a_share_of_the_published_recipe(formulas):
@@ -48,19 +50,13 @@ def test_recipe_of_a_file(data, tmp_path):
 
 
 def test_the_source_of_a_run_is_found_again(data, formulas):
-    described = {
-        "recipe": "robust",
-        "without": ["counts"],
-        "published_share": 0.5,
-        "formulas": str(formulas),
-        "data": None,
-        "seed": 4,
-        "batch_size": 8,
-    }
-    make, arguments = batches.source_of(described)
+    run = Run(
+        "vit", without=("counts",), published_share=0.5, formulas=formulas, seed=4, batch_size=8
+    )
+    make, arguments = batches.source_of(run)
     spectra, _ = make(*arguments)(3)
     expected, _ = batches.simulated("robust", ("counts",), 0.5, formulas, 4, 8)(3)
     np.testing.assert_array_equal(spectra, expected)
-    make, arguments = batches.source_of(described | {"data": str(data)})
+    make, arguments = batches.source_of(replace(run, data=data))
     spectra, _ = make(*arguments)(3)
     np.testing.assert_array_equal(spectra, batches.stored(data, 4, 8)(3)[0])

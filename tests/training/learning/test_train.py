@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from training.learning import train as training
-from training.learning.run import load_run
+from training.learning.run import Run, load_run
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def short_epochs(monkeypatch):
 @pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_stopped(short_epochs, formulas, tmp_path, monkeypatch):
     options = {"spectra": 192, "batch_size": 32, "formulas": formulas, "seed": 3}
-    whole = training.train("vit", tmp_path / "whole", **options)
+    whole = training.train(Run("vit", **options), tmp_path / "whole")
 
     checkpoint = training._checkpoint
 
@@ -30,10 +30,12 @@ def test_a_killed_run_goes_on_where_it_stopped(short_epochs, formulas, tmp_path,
 
     monkeypatch.setattr(training, "_checkpoint", killed)
     with pytest.raises(KeyboardInterrupt):
-        training.train("vit", tmp_path / "killed", **options)
+        training.train(Run("vit", **options), tmp_path / "killed")
     monkeypatch.setattr(training, "_checkpoint", checkpoint)
     assert json.loads((tmp_path / "killed/state.json").read_text()) == {"epoch": 2}
-    resumed = training.train("vit", tmp_path / "killed", **options)
+    with pytest.raises(ValueError, match="beginning of another run: its batch_size, seed differ"):
+        training.train(Run("vit", **options | {"batch_size": 16, "seed": 4}), tmp_path / "killed")
+    resumed = training.train(Run("vit", **options), tmp_path / "killed")
 
     with (tmp_path / "killed/log.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -65,9 +67,8 @@ def test_published_training_from_a_file(
 ):
     monkeypatch.setattr(training, "PLATEAU_PATIENCE", 1)
     monkeypatch.setattr(training, "PLATEAU_GAIN", 1.0)  # never reached after the first
-    model = training.train(
+    run = Run(
         "mlp",
-        tmp_path / "run",
         spectra=192,
         batch_size=32,
         formulas=formulas,
@@ -76,6 +77,7 @@ def test_published_training_from_a_file(
         schedule="plateau",
         validate_every=1,
     )
+    model = training.train(run, tmp_path / "run")
     # the first validation is the best so far, the second brings no gain
     assert float(model.optimizer.learning_rate) == pytest.approx(5e-4)
     with (tmp_path / "run/log.csv").open() as file:
@@ -106,27 +108,17 @@ def test_learning_rates_are_compared_from_the_same_start(monkeypatch):
         yield ((rng.random((32, 3072), np.float32), labels) for _ in range(first, last))
 
     monkeypatch.setattr(training, "batches", batches)
-    results = training.search_learning_rate("mlp", (1e-2, 1e-9), spectra=320, batch_size=32)
+    results = training.search_learning_rate(Run("mlp", spectra=320, batch_size=32), (1e-2, 1e-9))
     assert list(results) == [1e-2, 1e-9]
     # untrained probabilities are near 0.5, and a rate that changes nothing keeps them there
     assert results[1e-9] > 0.65 > results[1e-2]
 
 
-def test_unknown_options(tmp_path):
-    with pytest.raises(ValueError, match="Unknown loss 'hinge', options are crossentropy"):
-        training.train("vit", tmp_path, loss="hinge")
-    with pytest.raises(ValueError, match="Unknown schedule 'steps', options are cosine, plateau"):
-        training.train("vit", tmp_path, schedule="steps")
-    with pytest.raises(ValueError, match="Unknown precision 'half', options are float32"):
-        training.train("vit", tmp_path, precision="half")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains_the_same_network(short_epochs, formulas, tmp_path, precision):
-    model = training.train(
-        "vit", tmp_path, spectra=64, batch_size=32, formulas=formulas, precision=precision
-    )
+    run = Run("vit", spectra=64, batch_size=32, formulas=formulas, precision=precision)
+    model = training.train(run, tmp_path)
     assert keras.config.dtype_policy().name == "float32"
     assert model.get_layer("block0_mlp_in").compute_dtype == precision.removeprefix("mixed_")
     assert model.get_layer("features").compute_dtype == "float32"
@@ -155,8 +147,9 @@ def test_a_student_learns_from_labels_and_teachers():
 @pytest.mark.slow
 def test_a_run_with_a_teacher_and_another_width(short_epochs, formulas, tmp_path):
     options = {"spectra": 64, "batch_size": 32, "formulas": formulas, "changes": {"widths": [16]}}
-    training.train("mlp", tmp_path / "teacher", **options)
-    training.train("mlp", tmp_path / "student", teachers=(tmp_path / "teacher",), **options)
+    teacher = tmp_path / "teacher"
+    training.train(Run("mlp", **options), teacher)
+    training.train(Run("mlp", teachers=(teacher,), **options), tmp_path / "student")
     network = load_run(tmp_path / "student")
-    assert network.described["teachers"] == ["teacher"]
+    assert network.run.teachers == (str(teacher),)
     assert network.model.get_layer("head0").units == 16

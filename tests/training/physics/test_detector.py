@@ -28,6 +28,7 @@ def parameters(rng):
         "window_start": np.full(N, 300),
         "window_end": np.full(N, 900),
         "dispersion": np.ones(N),
+        "channel_phase": rng.random(N),
         "counts": np.full(N, 1e5),
         "background_exponent": np.full(N, 3.0),
     }
