@@ -16,9 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from hyperspy_eelsid.data import superlattice
+from hyperspy_eelsid.energy_axis import energy_axis
 from hyperspy_eelsid.identification import ensemble
 from hyperspy_eelsid.identification.live import LiveIdentification
-from hyperspy_eelsid.identification.network_input import energy_axis, to_network_input
+from hyperspy_eelsid.identification.network_input import to_network_input
 
 PUBLISHED = {"vit": 2, "unet": 3}
 IMAGE = (30, 130)

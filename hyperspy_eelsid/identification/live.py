@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from hyperspy_eelsid.edges import ELEMENTS
+from hyperspy_eelsid.energy_axis import checked_energy
 from hyperspy_eelsid.exceptions import InvalidSpectraError
 from hyperspy_eelsid.identification import rules
-from hyperspy_eelsid.identification.network_input import checked_energy
 from hyperspy_eelsid.identification.predict import Networks, edge_range, predict_spectra
 
 

@@ -21,8 +21,9 @@ from hyperspy.misc.utils import display
 from hyperspy.signals import BaseSignal, LazySignal, Signal1D
 
 from hyperspy_eelsid.edges import ELEMENTS, visible_groups
+from hyperspy_eelsid.energy_axis import EnergyAxis
 from hyperspy_eelsid.exceptions import InvalidSpectraError, SignalTypeError, UnknownElementError
-from hyperspy_eelsid.identification import network_input, rules
+from hyperspy_eelsid.identification import rules
 from hyperspy_eelsid.identification.axis_offset import energy_offset
 from hyperspy_eelsid.identification.predict import Networks, edge_range, predict_signal
 from hyperspy_eelsid.identification.relevance import relevance
@@ -455,19 +456,21 @@ def identify_elements(
             "s.set_signal_type('EELS')."
         )
     candidates = rules.candidates(elements, exclude)
-    declared_on = signal
-    if axes[0].index_in_array != signal.data.ndim - 1:
-        signal = signal.as_signal1D(axes[0])  # with the energies along the last axis
-    energy = network_input.energy_axis(signal)
+    axis = EnergyAxis.of(signal)
     networks = Networks(model, device, batch_size)
     mask = _pixel_mask(navigation_mask, signal)
     masked = 0 if mask is None else int(np.count_nonzero(mask))
-    arrays: Sequence[np.ndarray | da.Array] = predict_signal(signal, energy, networks, mask)
+    arrays: Sequence[np.ndarray | da.Array] = predict_signal(
+        axis.spectra(signal), axis.energies, networks, mask
+    )
     if not signal._lazy:
         # data in memory are not sent to the workers of a cluster
         with dask.config.set(scheduler="threads"):
-            arrays = _computed(arrays, energy, masked, show_progressbar)
+            arrays = _computed(arrays, axis.energies, masked, show_progressbar)
     probability, spectrum, intensity = arrays
+    energy = axis.energies
+    if axis.is_reversed:  # the sum keeps the energy axis of the signal
+        energy, spectrum = energy[::-1], spectrum[::-1]
     ensemble = networks.load()
     found = ElementIdentification(
         probability=_probability_signal(probability, signal),
@@ -481,7 +484,7 @@ def identify_elements(
         masked=masked,
     )
     if add_elements:
-        declared_on.add_elements(tuple(found.elements))
+        signal.add_elements(tuple(found.elements))
     return found
 
 
@@ -491,7 +494,7 @@ def _pixel_mask(mask: BaseSignal | np.ndarray | None, signal: EELSSpectrum) -> n
         return None
     # HyperSpy shapes signals like their data, and plain arrays like `navigation_shape`
     masked = np.asarray(mask.data) if isinstance(mask, BaseSignal) else np.asarray(mask).T
-    shape = signal.data.shape[:-1]
+    shape = signal.axes_manager.navigation_shape[::-1]
     if masked.shape != (shape or (1,)) or masked.dtype != bool:
         raise ValueError(
             f"navigation_mask must be boolean and have the navigation shape {shape[::-1] or (1,)}, "
