@@ -72,7 +72,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         published = published_ensemble(Path(folder))
         theirs = len(inputs) / seconds(lambda: published.predict(inputs), 3)
-        size = sum(member["parameters"] for member in published.card["members"]) / 1e6
+        size = sum(member["parameters"] for member in published.card.entries["members"]) / 1e6
     print(f"load the networks          {loading:10.2f} s")
     print(f"image, all cores           {end_to_end:10.0f} spectra/s, {memory:.2f} GB at most")
     print(f"single spectrum            {1e3 * single:10.1f} ms")

@@ -186,7 +186,7 @@ def _models(arguments: argparse.Namespace) -> int:
     from hyperspy_eelsid.identification.ensemble import load, models
 
     for name in models():
-        card = load(name).card
+        card = load(name).card.entries
         print(f"{name}, {card['date']}, threshold {card['threshold']:g}")
         for member in card["members"]:
             print(f"  {member['file']}: {member['parameters'] / 1e6:.2f} million parameters")
