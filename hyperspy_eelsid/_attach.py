@@ -46,7 +46,7 @@ def identify_elements(
     min_fraction: float = 0.01,
     elements: Iterable[str] | None = None,
     exclude: Iterable[str] | None = None,
-    model: str | Path | None = None,
+    networks: str | Path | None = None,
     device: str = "auto",
     batch_size: int | None = None,
     navigation_mask: BaseSignal | np.ndarray | None = None,
@@ -67,8 +67,8 @@ def identify_elements(
     elements : Symbols of the only elements that can be there, when that is known. An edge that another
         element claims as well then belongs to one of these.
     exclude : Symbols of elements that cannot be there.
-    model : Name of an installed ensemble, see ``eelsid models``; or path of a folder with a
-        ``card.json``, or of an ONNX file that stands beside one. By default the ensemble that is shipped.
+    networks : Name of an installed ensemble, see ``eelsid models``; or path of a folder with a
+        ``card.json``. By default the ensemble that is shipped.
     device : ``"cpu"``, ``"cuda"``, or ``"auto"``: the GPU when there is one.
     batch_size : Number of spectra that a network sees at once; None is the fastest on the CPU.
     navigation_mask : True for pixels that are left out, boolean, navigation shape.
@@ -111,7 +111,7 @@ def identify_elements(
         min_fraction=min_fraction,
         elements=elements,
         exclude=exclude,
-        model=model,
+        networks=networks,
         device=device,
         batch_size=batch_size,
         navigation_mask=navigation_mask,

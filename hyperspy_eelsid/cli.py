@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         identify.add_argument(
             f"--{name}", type=float, metavar=unit, help="for the fit; by default from the file"
         )
-    identify.add_argument("--model", help="networks: a name that `eelsid models` lists, or a path")
+    identify.add_argument("--networks", help="a name that `eelsid models` lists, or a path")
     identify.add_argument(
         "--out", type=Path, metavar="DIR", help="also fit, and write tables and pictures here"
     )
@@ -133,7 +133,7 @@ def _identify(arguments: argparse.Namespace) -> int:
                     min_fraction=arguments.min_fraction,
                     elements=arguments.elements,
                     exclude=arguments.exclude,
-                    model=arguments.model,
+                    networks=arguments.networks,
                 )
             except EelsidError as error:
                 print(f"eelsid: {path}: {error}", file=sys.stderr)

@@ -42,12 +42,12 @@ def models() -> dict[str, Path]:
     return {Card.read(WEIGHTS, labels="elements").name: WEIGHTS}
 
 
-def load(model: str | Path | None = None, device: str = "auto") -> Ensemble:
+def load(networks: str | Path | None = None, device: str = "auto") -> Ensemble:
     """An ensemble, read once and again when its files have changed.
 
     Parameters
     ----------
-    model : Name of an installed ensemble, or the path of a folder with ``card.json``;
+    networks : Name of an installed ensemble, or the path of a folder with ``card.json``;
         by default the ensemble that is shipped.
     device : As in :class:`Ensemble`.
 
@@ -56,13 +56,13 @@ def load(model: str | Path | None = None, device: str = "auto") -> Ensemble:
     WeightsError
         If there is no such ensemble, or a file is missing or altered.
     """
-    if model is None:
+    if networks is None:
         return _load(WEIGHTS, device, _modified(WEIGHTS))
     installed = models()
-    path = installed.get(str(model), Path(model))
+    path = installed.get(str(networks), Path(networks))
     if not path.is_dir():
         raise WeightsError(
-            f"There is no ensemble {str(model)!r}: it is neither a folder nor one of "
+            f"There is no ensemble {str(networks)!r}: it is neither a folder nor one of "
             f"those installed ({', '.join(installed)})."
         )
     return _load(path.resolve(), device, _modified(path))

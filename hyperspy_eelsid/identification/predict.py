@@ -28,13 +28,13 @@ def edge_range(energy: np.ndarray) -> tuple[float, float]:
 class Networks(NamedTuple):
     """Which networks run where; each process loads them for itself."""
 
-    model: str | Path | None = None
+    path: str | Path | None = None
     device: str = "auto"
     batch_size: int | None = None
 
     def load(self) -> ensemble.Ensemble:
         """The ensemble, read once in each process."""
-        return ensemble.load(self.model, self.device)
+        return ensemble.load(self.path, self.device)
 
 
 def plausible(counts: np.ndarray | da.Array) -> np.ndarray | da.Array:

@@ -54,7 +54,7 @@ class ElementIdentification:
     energy : Energy axis of `spectrum` [eV], shape (n_channels,).
     threshold : Probability from which an element counts as found in a pixel.
     min_fraction : Smallest share of the valid pixels in which a reported element is found.
-    model : Name or path of the networks.
+    networks : Name or path of the networks.
     candidates : Symbols of the elements that may be found.
     masked : Number of pixels that were left out on purpose.
     """
@@ -65,7 +65,7 @@ class ElementIdentification:
     energy: np.ndarray
     threshold: float
     min_fraction: float
-    model: str
+    networks: str
     candidates: tuple[str, ...] = ELEMENTS
     masked: int = 0
 
@@ -133,7 +133,7 @@ class ElementIdentification:
         offset = self.energy_offset or 0
         hint = f"; the energy axis may be off by {offset:+g} eV"
         return (
-            f"threshold {self.threshold:g}{pixels if image else ''}{among}, networks {self.model}"
+            f"threshold {self.threshold:g}{pixels if image else ''}{among}, networks {self.networks}"
             f"{hint if abs(offset) >= NOTABLE_OFFSET_EV else ''}"
         )
 
@@ -299,7 +299,7 @@ class ElementIdentification:
                 "can speak for it."
             )
         self.compute()
-        energy, values = relevance(self.spectrum.data, self.energy, symbol, self.model)
+        energy, values = relevance(self.spectrum.data, self.energy, symbol, self.networks)
         axis = {"name": "Energy loss", "units": "eV", "offset": energy[0], "size": len(energy)}
         signal = Signal1D(values, axes=[axis])
         signal.metadata.General.title = f"Relevance for {symbol}"
@@ -324,7 +324,7 @@ class ElementIdentification:
                 "energy": self.energy,
                 "threshold": self.threshold,
                 "min_fraction": self.min_fraction,
-                "model": self.model,
+                "networks": self.networks,
                 "candidates": list(self.candidates),
                 "masked": self.masked,
             },
@@ -354,7 +354,8 @@ class ElementIdentification:
             energy=np.asarray(node.energy),
             threshold=node.threshold,
             min_fraction=node.min_fraction,
-            model=node.model,
+            # older files call them model
+            networks=node.get_item("networks") or node.get_item("model"),
             candidates=tuple(node.candidates),
             masked=node.masked,
         )
@@ -432,7 +433,7 @@ def identify_elements(
     min_fraction: float = 0.01,
     elements: Iterable[str] | None = None,
     exclude: Iterable[str] | None = None,
-    model: str | Path | None = None,
+    networks: str | Path | None = None,
     device: str = "auto",
     batch_size: int | None = None,
     navigation_mask: BaseSignal | np.ndarray | None = None,
@@ -457,11 +458,11 @@ def identify_elements(
         )
     candidates = rules.candidates(elements, exclude)
     axis = EnergyAxis.of(signal)
-    networks = Networks(model, device, batch_size)
+    runtime = Networks(networks, device, batch_size)
     mask = _pixel_mask(navigation_mask, signal)
     masked = 0 if mask is None else int(np.count_nonzero(mask))
     arrays: Sequence[np.ndarray | da.Array] = predict_signal(
-        axis.spectra(signal), axis.energies, networks, mask
+        axis.spectra(signal), axis.energies, runtime, mask
     )
     if not signal._lazy:
         # data in memory are not sent to the workers of a cluster
@@ -471,7 +472,7 @@ def identify_elements(
     energy = axis.energies
     if axis.is_reversed:  # the sum keeps the energy axis of the signal
         energy, spectrum = energy[::-1], spectrum[::-1]
-    ensemble = networks.load()
+    ensemble = runtime.load()
     found = ElementIdentification(
         probability=_probability_signal(probability, signal),
         spectrum=_spectrum_signal(spectrum, signal),
@@ -479,7 +480,7 @@ def identify_elements(
         energy=energy,
         threshold=ensemble.threshold if threshold is None else threshold,
         min_fraction=min_fraction,
-        model=ensemble.name if model is None else str(model),
+        networks=ensemble.name if networks is None else str(networks),
         candidates=candidates,
         masked=masked,
     )
