@@ -17,7 +17,6 @@ import dask.array as da
 import numpy as np
 from dask.diagnostics import ProgressBar
 from hyperspy.api import load, preferences
-from hyperspy.misc.utils import display
 from hyperspy.signals import BaseSignal, LazySignal, Signal1D
 
 from hyperspy_eelsid.edges import ELEMENTS, visible_groups
@@ -82,7 +81,7 @@ class ElementIdentification:
             If there is no pixel with positive, finite counts.
         """
         signals = (self.probability, self.spectrum, self.intensity)
-        if not self.probability._lazy:
+        if not isinstance(self.probability, LazySignal):
             return
         arrays = [signal.data for signal in signals]
         results = _computed(arrays, self.energy, self.masked, show_progressbar)
@@ -245,10 +244,6 @@ class ElementIdentification:
             If a symbol is not one of the 80, or no element is left.
         """
         return replace(self, candidates=rules.candidates(elements, exclude))
-
-    def table(self) -> None:
-        """Print the elements, their probabilities, pixels, edges and rivals."""
-        display(self)
 
     def to_dataframe(self) -> pd.DataFrame:
         """The elements that are found, a row each, strongest first.
@@ -464,7 +459,7 @@ def identify_elements(
     arrays: Sequence[np.ndarray | da.Array] = predict_signal(
         axis.spectra(signal), axis.energies, runtime, mask
     )
-    if not signal._lazy:
+    if not isinstance(signal, LazySignal):
         # data in memory are not sent to the workers of a cluster
         with dask.config.set(scheduler="threads"):
             arrays = _computed(arrays, axis.energies, masked, show_progressbar)
@@ -511,7 +506,7 @@ def _navigation_axes(signal: EELSSpectrum) -> list[dict[str, Any]]:
 
 def _probability_signal(data: np.ndarray | da.Array, signal: EELSSpectrum) -> ElementProbability:
     element_axis = {"name": "Element", "size": len(ELEMENTS), "navigate": False}
-    kind = LazyElementProbability if signal._lazy else ElementProbability
+    kind = LazyElementProbability if isinstance(signal, LazySignal) else ElementProbability
     probability = kind(data, axes=[*_navigation_axes(signal), element_axis])
     probability.metadata.General.title = signal.metadata.General.title
     probability.metadata.set_item("EELSID.elements", list(ELEMENTS))
@@ -520,7 +515,7 @@ def _probability_signal(data: np.ndarray | da.Array, signal: EELSSpectrum) -> El
 
 def _image_signal(data: np.ndarray | da.Array, signal: EELSSpectrum) -> BaseSignal:
     """An image with the navigation axes of a signal; one number for a single spectrum."""
-    kind = LazySignal if signal._lazy else BaseSignal
+    kind = LazySignal if isinstance(signal, LazySignal) else BaseSignal
     axes = _navigation_axes(signal)
     return kind(data, axes=axes).T if axes else kind(data[np.newaxis])
 

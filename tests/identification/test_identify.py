@@ -145,14 +145,13 @@ def test_elements_are_declared_when_asked(make_eels):
     assert set(signal.metadata.Sample.elements) == {"O", "Ti"}
 
 
-def test_dataframe(make_eels, capsys):
+def test_dataframe(make_eels):
     found = make_eels((4, 6)).identify_elements()
     frame = found.to_dataframe()
     assert frame.index.tolist() == ["O", "Ti"]
     assert frame.loc["Ti", "pixels"] == 12 and frame.loc["Ti", "edges"] == {"L": 456}
     assert found.with_threshold(1).to_dataframe().empty
-    found.table()
-    assert "Ti-L 456" in capsys.readouterr().out
+    assert "Ti-L 456" in repr(found)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
