@@ -16,9 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from hyperspy_eelsid.data import superlattice
+from hyperspy_eelsid.energy_axis import energy_axis
 from hyperspy_eelsid.identification import ensemble
 from hyperspy_eelsid.identification.live import LiveIdentification
-from hyperspy_eelsid.identification.network_input import energy_axis, to_network_input
+from hyperspy_eelsid.identification.network_input import to_network_input
 
 PUBLISHED = {"vit": 2, "unet": 3}
 IMAGE = (30, 130)
@@ -71,7 +72,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         published = published_ensemble(Path(folder))
         theirs = len(inputs) / seconds(lambda: published.predict(inputs), 3)
-        size = sum(member["parameters"] for member in published.card["members"]) / 1e6
+        size = sum(member["parameters"] for member in published.card.entries["members"]) / 1e6
     print(f"load the networks          {loading:10.2f} s")
     print(f"image, all cores           {end_to_end:10.0f} spectra/s, {memory:.2f} GB at most")
     print(f"single spectrum            {1e3 * single:10.1f} ms")

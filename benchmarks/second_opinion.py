@@ -22,8 +22,8 @@ import numpy as np
 from exspy.signals import EELSSpectrum
 
 from hyperspy_eelsid.edges import ELEMENTS, edge_groups, visible_groups
+from hyperspy_eelsid.energy_axis import measured_window
 from hyperspy_eelsid.exceptions import EelsidError
-from hyperspy_eelsid.identification.network_input import measured_window
 from hyperspy_eelsid.quantification.second_opinion import SIGNIFICANT
 from training.core_loss.dataset import make_simulator
 from training.physics.cross_section_table import BEAM_ENERGIES_KEV

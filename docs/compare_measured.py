@@ -13,7 +13,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS
-from hyperspy_eelsid.identification.network_input import energy_axis, to_network_input
+from hyperspy_eelsid.energy_axis import energy_axis
+from hyperspy_eelsid.identification.network_input import to_network_input
 from training.core_loss.dataset import make_simulator
 from training.core_loss.evaluate import measured
 from training.core_loss.simulation import Simulator

@@ -33,7 +33,7 @@ SETS = {
 def main(folder: Path) -> None:
     """Write all generated parts into `folder`."""
     folder.mkdir(exist_ok=True)
-    card = ensemble.load().card
+    card = ensemble.load().card.entries
     for name, text in {
         "comparison": comparison(card["scores"]),
         "scores": scores(card["scores"]),

@@ -92,7 +92,7 @@ member = export_member(network, path, test.spectra[:16])
 write_card(path.parent, "ours", [member], threshold, training={}, scores={})
 
 s = superlattice(shape=(12, 52))
-found = s.identify_elements(model=path.parent)
+found = s.identify_elements(networks=path.parent)
 found.to_dataframe()
 
 # %%

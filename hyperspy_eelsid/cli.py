@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         identify.add_argument(
             f"--{name}", type=float, metavar=unit, help="for the fit; by default from the file"
         )
-    identify.add_argument("--model", help="networks: a name that `eelsid models` lists, or a path")
+    identify.add_argument("--networks", help="a name that `eelsid models` lists, or a path")
     identify.add_argument(
         "--out", type=Path, metavar="DIR", help="also fit, and write tables and pictures here"
     )
@@ -133,7 +133,7 @@ def _identify(arguments: argparse.Namespace) -> int:
                     min_fraction=arguments.min_fraction,
                     elements=arguments.elements,
                     exclude=arguments.exclude,
-                    model=arguments.model,
+                    networks=arguments.networks,
                 )
             except EelsidError as error:
                 print(f"eelsid: {path}: {error}", file=sys.stderr)
@@ -186,7 +186,7 @@ def _models(arguments: argparse.Namespace) -> int:
     from hyperspy_eelsid.identification.ensemble import load, models
 
     for name in models():
-        card = load(name).card
+        card = load(name).card.entries
         print(f"{name}, {card['date']}, threshold {card['threshold']:g}")
         for member in card["members"]:
             print(f"  {member['file']}: {member['parameters'] / 1e6:.2f} million parameters")

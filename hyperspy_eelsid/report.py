@@ -106,7 +106,7 @@ def as_json(result: Result) -> dict[str, Any]:
     settings = {
         "threshold": found.threshold,
         "min_fraction": found.min_fraction,
-        "model": found.model,
+        "networks": found.networks,
     }
     return {"name": result.name, **settings, "elements": table}
 

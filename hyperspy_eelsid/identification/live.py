@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from hyperspy_eelsid.edges import ELEMENTS
+from hyperspy_eelsid.energy_axis import checked_energy
 from hyperspy_eelsid.exceptions import InvalidSpectraError
 from hyperspy_eelsid.identification import rules
-from hyperspy_eelsid.identification.network_input import checked_energy
 from hyperspy_eelsid.identification.predict import Networks, edge_range, predict_spectra
 
 
@@ -21,7 +21,7 @@ class LiveIdentification:
     ----------
     energy : Energies of the channels [eV], shape (n_channels,).
     threshold : Probability from which an element is found; by default the one that belongs to the networks.
-    elements, exclude, model, device : As in ``EELSSpectrum.identify_elements``.
+    elements, exclude, networks, device : As in ``EELSSpectrum.identify_elements``.
     accumulate : Identify the sum of all frames since :meth:`reset`, instead of each one for itself.
 
     Raises
@@ -47,13 +47,13 @@ class LiveIdentification:
         threshold: float | None = None,
         elements: Iterable[str] | None = None,
         exclude: Iterable[str] | None = None,
-        model: str | Path | None = None,
+        networks: str | Path | None = None,
         device: str = "auto",
         accumulate: bool = False,
     ) -> None:
         self.energy = checked_energy(np.asarray(energy, float))
         self.accumulate = accumulate
-        self._networks = Networks(model, device)
+        self._networks = Networks(networks, device)
         self.threshold = self._networks.load().threshold if threshold is None else threshold
         rules.check_share("threshold", self.threshold)
         self._candidates = rules.candidates(elements, exclude)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from hyperspy_eelsid.edges import ELEMENT_INDEX
-from hyperspy_eelsid.identification.network_input import measured_window
+from hyperspy_eelsid.energy_axis import measured_window
 
 if TYPE_CHECKING:
     from hyperspy_eelsid.identification import ElementIdentification

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import dask.array as da
 import numpy as np
 
 from hyperspy_eelsid.edges import ELEMENTS
+from hyperspy_eelsid.energy_axis import measured_window, without_nan_at_ends
 from hyperspy_eelsid.identification import ensemble, network_input, rules
-
-if TYPE_CHECKING:
-    from exspy.signals import EELSSpectrum
 
 # an edge that lies so far outside of the window can still be seen when the energy axis is not well calibrated
 ONSET_TOLERANCE_EV = 5
@@ -23,20 +21,20 @@ PIXELS_PER_BLOCK = 128  # half a second of work
 
 def edge_range(energy: np.ndarray) -> tuple[float, float]:
     """Energies [eV] between which an onset can be seen on an energy axis."""
-    start, end = network_input.measured_window(energy)
+    start, end = measured_window(energy)
     return start - ONSET_TOLERANCE_EV, end + ONSET_TOLERANCE_EV
 
 
 class Networks(NamedTuple):
     """Which networks run where; each process loads them for itself."""
 
-    model: str | Path | None = None
+    path: str | Path | None = None
     device: str = "auto"
     batch_size: int | None = None
 
     def load(self) -> ensemble.Ensemble:
         """The ensemble, read once in each process."""
-        return ensemble.load(self.model, self.device)
+        return ensemble.load(self.path, self.device)
 
 
 def plausible(counts: np.ndarray | da.Array) -> np.ndarray | da.Array:
@@ -69,12 +67,14 @@ def predict_spectra(
     float32, shape (..., 80); NaN for spectra that are masked, or whose counts are not finite or nowhere positive.
     """
     pixels = spectra.reshape(-1, spectra.shape[-1])
-    start, end = network_input.measured_window(energy)
-    counts = pixels[:, (energy >= start) & (energy <= end)]
+    start, end = measured_window(energy)
+    inside = (energy >= start) & (energy <= end)
+    energy = energy[inside]
+    counts = without_nan_at_ends(pixels[:, inside])
     finite = plausible(counts).all(axis=1) & (counts > SMALLEST_COUNTS).any(axis=1)
     if masked is not None:
         finite &= ~masked.reshape(-1)
-    inputs = network_input.to_network_input(pixels[finite], energy)
+    inputs = network_input.to_network_input(counts[finite], energy)
     positive = inputs.max(axis=1) > 0
     probability = networks.load().predict(inputs[positive], networks.batch_size)
     probability[:, ~rules.visible(*edge_range(energy))] = 0
@@ -84,12 +84,14 @@ def predict_spectra(
 
 
 def predict_signal(
-    signal: EELSSpectrum, energy: np.ndarray, networks: Networks, masked: np.ndarray | None
+    data: np.ndarray | da.Array, energy: np.ndarray, networks: Networks, masked: np.ndarray | None
 ) -> tuple[np.ndarray | da.Array, np.ndarray | da.Array, np.ndarray | da.Array]:
-    """Probabilities and sums of a signal; dask arrays, computed together, read its data once.
+    """Probabilities and sums of the spectra of a signal; dask arrays, computed together, read them once.
 
     Parameters
     ----------
+    data : Counts, energies along the last axis.
+    energy : Energies of the channels [eV], shape (n_channels,).
     masked : Which pixels to leave out, bool, navigation shape.
 
     Returns
@@ -98,15 +100,14 @@ def predict_signal(
     spectrum : Sum of the spectra that can be used, shape (n_channels,).
     intensity : Sum over the energy axis, navigation shape.
 
-    All are in memory when the signal is, and is no larger than a block.
+    All are in memory when the data are, and are no larger than a block.
     """
     networks.load()  # here and not first in several threads at once
-    data: np.ndarray | da.Array = signal.data
     left_out = [] if masked is None else [masked[..., np.newaxis]]
     probability: np.ndarray | da.Array
-    if not signal._lazy and data.size <= PIXELS_PER_BLOCK * data.shape[-1]:
+    if isinstance(data, np.ndarray) and data.size <= PIXELS_PER_BLOCK * data.shape[-1]:
         # a graph would take as long as the networks do for a single spectrum
-        probability = predict_spectra(signal.data, *left_out, energy=energy, networks=networks)
+        probability = predict_spectra(data, *left_out, energy=energy, networks=networks)
     else:
         data, probability = _predict_blocks(data, left_out, energy, networks)
     pixels = tuple(range(data.ndim - 1))

@@ -18,7 +18,7 @@ SMALLEST_PROBABILITY = 1e-4
 
 
 def relevance(
-    spectrum: np.ndarray, energy: np.ndarray, element: str, model: str | Path | None = None
+    spectrum: np.ndarray, energy: np.ndarray, element: str, networks: str | Path | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Relevance of each energy for the probability of an element, by occlusion.
 
@@ -30,7 +30,7 @@ def relevance(
     spectrum : Counts, shape (n_channels,).
     energy : Energies of the channels [eV], shape (n_channels,).
     element : Symbol of the element.
-    model : Networks to ask, as in :func:`hyperspy_eelsid.identification.ensemble.load`.
+    networks : Networks to ask, as in :func:`hyperspy_eelsid.identification.ensemble.load`.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def relevance(
     ----------
     M. D. Zeiler and R. Fergus, Visualizing and understanding convolutional networks, ECCV 2014, section 4.2.
     """
-    networks = ensemble.load(model)
+    asked = ensemble.load(networks)
     whole = to_network_input(spectrum, energy)
     inside = np.flatnonzero(whole)
     start, end = inside[0], inside[-1] + 1
@@ -50,7 +50,7 @@ def relevance(
     covered = np.repeat(whole[np.newaxis], len(firsts), axis=0)
     for row, first in zip(covered, firsts, strict=True):
         _cover(row, first, min(first + WIDTH_EV, end), start, end)
-    probability = networks.predict(np.vstack([whole, covered]))[:, ELEMENT_INDEX[element]]
+    probability = asked.predict(np.vstack([whole, covered]))[:, ELEMENT_INDEX[element]]
     odds = logit(np.clip(probability, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY))
     total, number = np.zeros((2, end - start))
     for first, fall in zip(firsts, odds[0] - odds[1:], strict=True):

@@ -17,12 +17,12 @@ import dask.array as da
 import numpy as np
 from dask.diagnostics import ProgressBar
 from hyperspy.api import load, preferences
-from hyperspy.misc.utils import display
 from hyperspy.signals import BaseSignal, LazySignal, Signal1D
 
 from hyperspy_eelsid.edges import ELEMENTS, visible_groups
+from hyperspy_eelsid.energy_axis import EnergyAxis
 from hyperspy_eelsid.exceptions import InvalidSpectraError, SignalTypeError, UnknownElementError
-from hyperspy_eelsid.identification import network_input, rules
+from hyperspy_eelsid.identification import rules
 from hyperspy_eelsid.identification.axis_offset import energy_offset
 from hyperspy_eelsid.identification.predict import Networks, edge_range, predict_signal
 from hyperspy_eelsid.identification.relevance import relevance
@@ -53,7 +53,7 @@ class ElementIdentification:
     energy : Energy axis of `spectrum` [eV], shape (n_channels,).
     threshold : Probability from which an element counts as found in a pixel.
     min_fraction : Smallest share of the valid pixels in which a reported element is found.
-    model : Name or path of the networks.
+    networks : Name or path of the networks.
     candidates : Symbols of the elements that may be found.
     masked : Number of pixels that were left out on purpose.
     """
@@ -64,7 +64,7 @@ class ElementIdentification:
     energy: np.ndarray
     threshold: float
     min_fraction: float
-    model: str
+    networks: str
     candidates: tuple[str, ...] = ELEMENTS
     masked: int = 0
 
@@ -81,7 +81,7 @@ class ElementIdentification:
             If there is no pixel with positive, finite counts.
         """
         signals = (self.probability, self.spectrum, self.intensity)
-        if not self.probability._lazy:
+        if not isinstance(self.probability, LazySignal):
             return
         arrays = [signal.data for signal in signals]
         results = _computed(arrays, self.energy, self.masked, show_progressbar)
@@ -132,7 +132,7 @@ class ElementIdentification:
         offset = self.energy_offset or 0
         hint = f"; the energy axis may be off by {offset:+g} eV"
         return (
-            f"threshold {self.threshold:g}{pixels if image else ''}{among}, networks {self.model}"
+            f"threshold {self.threshold:g}{pixels if image else ''}{among}, networks {self.networks}"
             f"{hint if abs(offset) >= NOTABLE_OFFSET_EV else ''}"
         )
 
@@ -245,10 +245,6 @@ class ElementIdentification:
         """
         return replace(self, candidates=rules.candidates(elements, exclude))
 
-    def table(self) -> None:
-        """Print the elements, their probabilities, pixels, edges and rivals."""
-        display(self)
-
     def to_dataframe(self) -> pd.DataFrame:
         """The elements that are found, a row each, strongest first.
 
@@ -298,7 +294,7 @@ class ElementIdentification:
                 "can speak for it."
             )
         self.compute()
-        energy, values = relevance(self.spectrum.data, self.energy, symbol, self.model)
+        energy, values = relevance(self.spectrum.data, self.energy, symbol, self.networks)
         axis = {"name": "Energy loss", "units": "eV", "offset": energy[0], "size": len(energy)}
         signal = Signal1D(values, axes=[axis])
         signal.metadata.General.title = f"Relevance for {symbol}"
@@ -323,7 +319,7 @@ class ElementIdentification:
                 "energy": self.energy,
                 "threshold": self.threshold,
                 "min_fraction": self.min_fraction,
-                "model": self.model,
+                "networks": self.networks,
                 "candidates": list(self.candidates),
                 "masked": self.masked,
             },
@@ -353,7 +349,8 @@ class ElementIdentification:
             energy=np.asarray(node.energy),
             threshold=node.threshold,
             min_fraction=node.min_fraction,
-            model=node.model,
+            # older files call them model
+            networks=node.get_item("networks") or node.get_item("model"),
             candidates=tuple(node.candidates),
             masked=node.masked,
         )
@@ -431,7 +428,7 @@ def identify_elements(
     min_fraction: float = 0.01,
     elements: Iterable[str] | None = None,
     exclude: Iterable[str] | None = None,
-    model: str | Path | None = None,
+    networks: str | Path | None = None,
     device: str = "auto",
     batch_size: int | None = None,
     navigation_mask: BaseSignal | np.ndarray | None = None,
@@ -456,7 +453,7 @@ def identify_elements(
         element claims as well then belongs to one of these.
     exclude
         Symbols of elements that cannot be there.
-    model
+    networks
         Name of an installed ensemble, see ``eelsid models``; or path of a folder with a
         ``card.json``, or of an ONNX file that stands beside one. By default the ensemble that is shipped.
     device
@@ -515,20 +512,22 @@ def identify_elements(
             "s.set_signal_type('EELS')."
         )
     candidates = rules.candidates(elements, exclude)
-    declared_on = signal
-    if axes[0].index_in_array != signal.data.ndim - 1:
-        signal = signal.as_signal1D(axes[0])  # with the energies along the last axis
-    energy = network_input.energy_axis(signal)
-    networks = Networks(model, device, batch_size)
+    axis = EnergyAxis.of(signal)
+    runtime = Networks(networks, device, batch_size)
     mask = _pixel_mask(navigation_mask, signal)
     masked = 0 if mask is None else int(np.count_nonzero(mask))
-    arrays: Sequence[np.ndarray | da.Array] = predict_signal(signal, energy, networks, mask)
-    if not signal._lazy:
+    arrays: Sequence[np.ndarray | da.Array] = predict_signal(
+        axis.spectra(signal), axis.energies, runtime, mask
+    )
+    if not isinstance(signal, LazySignal):
         # data in memory are not sent to the workers of a cluster
         with dask.config.set(scheduler="threads"):
-            arrays = _computed(arrays, energy, masked, show_progressbar)
+            arrays = _computed(arrays, axis.energies, masked, show_progressbar)
     probability, spectrum, intensity = arrays
-    ensemble = networks.load()
+    energy = axis.energies
+    if axis.is_reversed:  # the sum keeps the energy axis of the signal
+        energy, spectrum = energy[::-1], spectrum[::-1]
+    ensemble = runtime.load()
     found = ElementIdentification(
         probability=_probability_signal(probability, signal),
         spectrum=_spectrum_signal(spectrum, signal),
@@ -536,12 +535,12 @@ def identify_elements(
         energy=energy,
         threshold=ensemble.threshold if threshold is None else threshold,
         min_fraction=min_fraction,
-        model=ensemble.name if model is None else str(model),
+        networks=ensemble.name if networks is None else str(networks),
         candidates=candidates,
         masked=masked,
     )
     if add_elements:
-        declared_on.add_elements(tuple(found.elements))
+        signal.add_elements(tuple(found.elements))
     return found
 
 
@@ -551,7 +550,7 @@ def _pixel_mask(mask: BaseSignal | np.ndarray | None, signal: EELSSpectrum) -> n
         return None
     # HyperSpy shapes signals like their data, and plain arrays like `navigation_shape`
     masked = np.asarray(mask.data) if isinstance(mask, BaseSignal) else np.asarray(mask).T
-    shape = signal.data.shape[:-1]
+    shape = signal.axes_manager.navigation_shape[::-1]
     if masked.shape != (shape or (1,)) or masked.dtype != bool:
         raise ValueError(
             f"navigation_mask must be boolean and have the navigation shape {shape[::-1] or (1,)}, "
@@ -567,7 +566,7 @@ def _navigation_axes(signal: EELSSpectrum) -> list[dict[str, Any]]:
 
 def _probability_signal(data: np.ndarray | da.Array, signal: EELSSpectrum) -> ElementProbability:
     element_axis = {"name": "Element", "size": len(ELEMENTS), "navigate": False}
-    kind = LazyElementProbability if signal._lazy else ElementProbability
+    kind = LazyElementProbability if isinstance(signal, LazySignal) else ElementProbability
     probability = kind(data, axes=[*_navigation_axes(signal), element_axis])
     probability.metadata.General.title = signal.metadata.General.title
     probability.metadata.set_item("EELSID.elements", list(ELEMENTS))
@@ -576,7 +575,7 @@ def _probability_signal(data: np.ndarray | da.Array, signal: EELSSpectrum) -> El
 
 def _image_signal(data: np.ndarray | da.Array, signal: EELSSpectrum) -> BaseSignal:
     """An image with the navigation axes of a signal; one number for a single spectrum."""
-    kind = LazySignal if signal._lazy else BaseSignal
+    kind = LazySignal if isinstance(signal, LazySignal) else BaseSignal
     axes = _navigation_axes(signal)
     return kind(data, axes=axes).T if axes else kind(data[np.newaxis])
 

@@ -12,12 +12,12 @@ from hyperspy.components1d import PowerLaw
 
 from hyperspy_eelsid.edges import edges_in_window, visible_groups
 from hyperspy_eelsid.edges.component import CoreLossEdge
+from hyperspy_eelsid.energy_axis import energy_axis, measured_window
 from hyperspy_eelsid.exceptions import (
     EnergyAxisError,
     MissingParametersError,
     UnknownElementError,
 )
-from hyperspy_eelsid.identification.network_input import energy_axis, measured_window
 from hyperspy_eelsid.quantification.image_shifts import onset_shifts
 from hyperspy_eelsid.quantification.linear_model import (
     fit_linear,

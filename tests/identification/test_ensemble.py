@@ -67,26 +67,22 @@ def test_networks_for_other_elements_are_refused(tmp_path):
 def test_shipped_ensemble():
     """What is shipped loads, runs, is a ViT and a U-Net at least, and is small enough."""
     networks = load()
-    assert {member["architecture"] for member in networks.card["members"]} >= {"vit", "unet"}
+    assert {member["architecture"] for member in networks.card.entries["members"]} >= {
+        "vit",
+        "unet",
+    }
     assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 40e6
     assert 0 < networks.threshold < 1
-    assert networks.card["scores"]
+    assert networks.card.entries["scores"]
     probability = networks.predict(np.zeros((1, 3072), np.float32))
     assert probability.shape == (1, 80)
     # nothing was measured, so nothing is found
     assert probability.max() < networks.threshold
 
 
-def test_ensembles_by_name_and_by_path(tmp_path, spectra):
+def test_ensembles_by_name_are_read_once():
     (name,) = models()
     assert load(name) is load()
-    write_ensemble(tmp_path, (20.0, 60.0))
-    one = load(tmp_path / "steps1.onnx").predict(spectra)
-    other = load(tmp_path / "steps0.onnx").predict(spectra)
-    np.testing.assert_allclose((one + other) / 2, load(tmp_path).predict(spectra), atol=1e-6)
-    (tmp_path / "stranger.onnx").write_bytes(b"")
-    with pytest.raises(WeightsError, match="does not describe"):
-        load(tmp_path / "stranger.onnx")
     with pytest.raises(WeightsError, match="no ensemble 'large'"):
         load("large")
 
@@ -103,7 +99,7 @@ def test_devices(steps_folder, monkeypatch):
     assert Ensemble(steps_folder, "cpu").provider == "CPUExecutionProvider"
     with pytest.raises(ValueError, match="Unknown device 'tpu'"):
         Ensemble(steps_folder, "tpu")
-    monkeypatch.setattr("hyperspy_eelsid.identification.ensemble._has_cuda_driver", lambda: False)
+    monkeypatch.setattr("hyperspy_eelsid.networks.session._has_cuda_driver", lambda: False)
     with pytest.raises(DeviceError, match="device='auto'"):
         Ensemble(steps_folder, "cuda")
 
@@ -120,8 +116,68 @@ def test_calibration_of_the_card_is_applied(tmp_path, spectra):
     np.testing.assert_allclose(calibrated[between], expected / (1 + expected), rtol=1e-3)
 
 
-@pytest.mark.parametrize("text", ["", "[3", "3", "[]", '{"name": "x", "members": []}'])
+@pytest.mark.parametrize(
+    "text", ["", "[3", "3", "[]", '{"name": "x", "members": []}', "[" * 200000]
+)
 def test_a_broken_card_is_told(tmp_path, text):
     (tmp_path / "card.json").write_text(text)
     with pytest.raises(WeightsError, match="not the card of an ensemble"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"threshold": "0.5"},
+        {"threshold": 5},
+        {"threshold": float("nan")},
+        {"threshold": None},
+        {"calibration": [1]},
+        {"calibration": [float("nan"), 0]},
+        {"calibration": [-1, 0]},
+        {"elements": None},
+        {"name": 5},
+        {"members": []},
+        {"members": {"a": 1}},
+        {"members": ["x"]},
+        {"members": None},
+    ],
+)
+def test_wrong_entries_of_a_card(tmp_path, change):
+    write_ensemble(tmp_path)
+    card = json.loads((tmp_path / "card.json").read_text())
+    (tmp_path / "card.json").write_text(json.dumps(card | change))
+    with pytest.raises(
+        WeightsError, match=f"not the card of an ensemble .*{next(iter(change))[:6]}"
+    ):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"file": "../outside.onnx"},
+        {"file": "/etc/hostname"},
+        {"file": 5},
+        {"sha256": None},
+        {"weight": 0},
+        {"weight": -3},
+        {"weight": "1"},
+        {"weight": float("nan")},
+    ],
+)
+def test_wrong_members_of_a_card(tmp_path, change):
+    write_ensemble(tmp_path)
+    card = json.loads((tmp_path / "card.json").read_text())
+    card["members"][0] |= change
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    with pytest.raises(WeightsError, match=f"not the card of an ensemble .*{next(iter(change))}"):
+        load(tmp_path)
+
+
+def test_a_new_name_in_the_same_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr("hyperspy_eelsid.identification.ensemble.WEIGHTS", write_ensemble(tmp_path))
+    assert list(models()) == ["steps"]
+    card = json.loads((tmp_path / "card.json").read_text())
+    (tmp_path / "card.json").write_text(json.dumps(card | {"name": "new"}))
+    assert list(models()) == ["new"] and load("new").name == "new"

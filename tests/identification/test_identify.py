@@ -145,14 +145,13 @@ def test_elements_are_declared_when_asked(make_eels):
     assert set(signal.metadata.Sample.elements) == {"O", "Ti"}
 
 
-def test_dataframe(make_eels, capsys):
+def test_dataframe(make_eels):
     found = make_eels((4, 6)).identify_elements()
     frame = found.to_dataframe()
     assert frame.index.tolist() == ["O", "Ti"]
     assert frame.loc["Ti", "pixels"] == 12 and frame.loc["Ti", "edges"] == {"L": 456}
     assert found.with_threshold(1).to_dataframe().empty
-    found.table()
-    assert "Ti-L 456" in capsys.readouterr().out
+    assert "Ti-L 456" in repr(found)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -174,9 +173,9 @@ def test_saved_and_loaded(make_eels, tmp_path, shape, lazy):
 
 
 def test_own_networks(make_eels, steps_folder):
-    for model in (steps_folder, str(steps_folder / "steps0.onnx")):
-        found = make_eels().identify_elements(model=model, device="cpu", batch_size=1)
-        assert found.model == str(model)
+    for networks in (steps_folder, str(steps_folder)):
+        found = make_eels().identify_elements(networks=networks, device="cpu", batch_size=1)
+        assert found.networks == str(networks)
         assert found.elements == ["O", "Ti"]
     for options in ({"device": "abacus"}, {"batch_size": 0}, {"batch_size": 2.5}):
         with pytest.raises(ValueError, match=next(iter(options))):
@@ -338,3 +337,14 @@ def test_group_averages_without_counts_are_no_spectra(make_eels):
     found = signal.identify_elements()
     assert np.isnan(found.probability.data[0]).all()
     assert np.isfinite(found.probability.data[1]).all()
+
+
+def test_files_with_the_old_name_of_the_networks(make_eels, steps_folder, tmp_path):
+    found = make_eels().identify_elements(networks=steps_folder)
+    found.save(tmp_path / "new.hspy")
+    old = hs.load(tmp_path / "new.hspy")
+    node = old.metadata.EELSID.identification
+    node.model = node.networks
+    del node.networks
+    old.save(tmp_path / "old.hspy")
+    assert ElementIdentification.load(tmp_path / "old.hspy").networks == str(steps_folder)

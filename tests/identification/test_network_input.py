@@ -1,9 +1,7 @@
-import hyperspy.api as hs
 import numpy as np
 import pytest
 
-from hyperspy_eelsid.exceptions import EnergyAxisError
-from hyperspy_eelsid.identification.network_input import energy_axis, normalise, to_network_input
+from hyperspy_eelsid.identification.network_input import normalise, to_network_input
 
 
 def spectrum(energy):
@@ -69,37 +67,6 @@ def test_each_pixel_is_on_its_own():
 
 def test_normalise_leaves_spectra_without_counts():
     np.testing.assert_array_equal(normalise(np.array([[0.0, 0], [2, 4]])), [[0, 0], [0.5, 1]])
-
-
-def signal(units="eV", scale=1.0, offset=400.0, size=300):
-    axis = {"size": size, "scale": scale, "offset": offset, "units": units}
-    result = hs.signals.Signal1D(np.ones(size), axes=[axis])
-    result.set_signal_type("EELS")
-    return result
-
-
-def test_kev_are_converted():
-    np.testing.assert_allclose(energy_axis(signal("keV", 0.001, 0.4)), energy_axis(signal()))
-
-
-def test_missing_units_are_told(caplog):
-    energy_axis(signal(units=None))
-    assert "no units" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"units": "nm"}, "units 'nm', options are eV"),
-        ({"offset": -10, "size": 50}, "at least 35 eV"),
-        ({"offset": 3060}, "between 75 and 3071"),
-        ({"size": 1}, "in 1 channels"),
-        ({"offset": 70, "size": 30}, "at least 35 eV"),
-    ],
-)
-def test_unusable_axes(options, message):
-    with pytest.raises(EnergyAxisError, match=message):
-        energy_axis(signal(**options))
 
 
 @pytest.mark.parametrize("dispersion", [0.25, 0.5, 0.7, 1.0, 2.0])

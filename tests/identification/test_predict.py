@@ -55,12 +55,12 @@ def test_a_cluster_gives_the_same_numbers(steps_folder):
     signal = lazy_steps(32)
     eager = signal.deepcopy()
     eager.compute(show_progressbar=False)
-    expected = eager.identify_elements(model=steps_folder)
+    expected = eager.identify_elements(networks=steps_folder)
     options = {"n_workers": 1, "threads_per_worker": 2, "dashboard_address": None}
     with distributed.LocalCluster(processes=False, **options) as cluster, cluster.get_client():
-        found = signal.identify_elements(model=steps_folder)
+        found = signal.identify_elements(networks=steps_folder)
         found.compute()
-        inside = eager.identify_elements(model=steps_folder)
+        inside = eager.identify_elements(networks=steps_folder)
     for result in (found, inside):
         np.testing.assert_array_equal(result.probability.data, expected.probability.data)
         np.testing.assert_allclose(result.spectrum.data, expected.spectrum.data)

@@ -120,8 +120,8 @@ def score_measured(catalog: Path, record: bool = False) -> None:
             _logger.info("%.2f  %-26s %s", threshold, name, _line(scores))
     if record:
         shifted = {"energy offset of measured": [_with_offset(catalog, o) for o in OFFSETS_EV]}
-        scores = networks.card["scores"] | figures(networks.threshold) | shifted
-        save_card(ensemble.WEIGHTS, networks.card | {"scores": scores})
+        scores = networks.card.entries["scores"] | figures(networks.threshold) | shifted
+        save_card(ensemble.WEIGHTS, networks.card.entries | {"scores": scores})
 
 
 def _with_offset(catalog: Path, offset: float) -> dict[str, object]:

@@ -70,12 +70,6 @@ def test_members_have_weights(exported, tmp_path):
     np.testing.assert_allclose(ensemble.Ensemble(tmp_path).predict(check), expected, atol=1e-5)
 
 
-def test_a_member_runs_alone(exported):
-    folder, models, check = exported
-    alone = ensemble.Ensemble(folder / "unet.compact.onnx")
-    np.testing.assert_allclose(alone.predict(check), models[1].predict(check, verbose=0), atol=1e-5)
-
-
 def test_a_network_that_sees_the_plain_spectrum(exported, tmp_path):
     spectra = keras.Input((3072,))
     model = keras.Model(spectra, keras.layers.Dense(80, activation="sigmoid")(spectra), name="line")

@@ -1,0 +1,173 @@
+"""The one gate of all methods: from any EELS signal to energies in eV and spectra in their order."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hyperspy_eelsid.edges import ENERGY_MAX_EV, ENERGY_MIN_EV
+from hyperspy_eelsid.exceptions import EnergyAxisError
+
+if TYPE_CHECKING:
+    import dask.array as da
+    from hyperspy.axes import DataAxis
+    from hyperspy.signals import Signal1D
+
+_logger = logging.getLogger(__name__)
+
+WINDOW_EV = (ENERGY_MIN_EV, ENERGY_MAX_EV)
+MINIMUM_WINDOW_EV = 35
+MINIMUM_CHANNELS = 8
+_EV_PER_PREFIX = {"": 1.0, "k": 1e3, "kilo": 1e3, "m": 1e-3, "milli": 1e-3}
+_UNIT = re.compile(r"(k|kilo|m|milli)?[ -]?(?:ev|electron[ -]?volts?)")
+
+
+@dataclass(frozen=True)
+class EnergyAxis:
+    """How the energies of a signal lie in its data.
+
+    Parameters
+    ----------
+    energies
+        Energies of the channels [eV], increasing, shape (n_channels,).
+    array_axis
+        Axis of the data array along which the energies lie.
+    is_reversed
+        Whether the data are stored with decreasing energies.
+    """
+
+    energies: np.ndarray
+    array_axis: int
+    is_reversed: bool
+
+    @classmethod
+    def of(cls, signal: Signal1D, window: tuple[float, float] = WINDOW_EV) -> EnergyAxis:
+        """Read the energy axis of a signal.
+
+        Parameters
+        ----------
+        signal
+            Signal with one signal axis in eV, keV or meV; uniform or not, increasing or decreasing.
+        window
+            Energies [eV] between which the axis has to hold enough channels.
+
+        Raises
+        ------
+        EnergyAxisError
+            If the units are not of energy, or the part in the window is too short.
+        """
+        stored = energy_axis(signal, window)
+        is_reversed = bool(stored[0] > stored[-1])
+        array_axis = signal.axes_manager.signal_axes[0].index_in_array
+        return cls(stored[::-1] if is_reversed else stored, array_axis, is_reversed)
+
+    def spectra(self, signal: Signal1D) -> np.ndarray | da.Array:
+        """The data of a signal with increasing energies along the last axis.
+
+        The result is a view of a NumPy array, or a lazy dask array; the signal stays as it is.
+        """
+        # the methods, since np.moveaxis would not be lazy for all array types
+        axes = [axis for axis in range(signal.data.ndim) if axis != self.array_axis]
+        data = signal.data.transpose(*axes, self.array_axis)
+        return data[..., ::-1] if self.is_reversed else data
+
+
+def spectra(signal: Signal1D) -> np.ndarray | da.Array:
+    """The data of an EELS signal with increasing energies along the last axis."""
+    return EnergyAxis.of(signal).spectra(signal)
+
+
+def energy_axis(signal: Signal1D, window: tuple[float, float] = WINDOW_EV) -> np.ndarray:
+    """Energies of the channels of an EELS signal, in the order in which they are stored.
+
+    Parameters
+    ----------
+    signal
+        Signal with one signal axis in eV, keV or meV; uniform or not, increasing or decreasing.
+    window
+        Energies [eV] between which the axis has to hold enough channels.
+
+    Returns
+    -------
+    energy
+        Energies [eV], shape (n_channels,).
+
+    Raises
+    ------
+    EnergyAxisError
+        If the units are not of energy, or the part in the window is too short.
+    """
+    axis: DataAxis = signal.axes_manager.signal_axes[0]
+    return checked_energy(axis.axis * _ev_per_unit(axis.units), window)
+
+
+def _ev_per_unit(units: object) -> float:
+    text = units.strip() if isinstance(units, str) else ""
+    if not text:
+        _logger.warning("The energy axis has no units; eV are assumed.")
+        return 1.0
+    in_brackets = re.search(r"[(\[]\s*(.+?)\s*[)\]]", text)
+    name = in_brackets[1] if in_brackets else text
+    name = re.split(r"\s*/|\s+per\s", name)[0].strip()  # eV/channel
+    unit = _UNIT.fullmatch(name.lower())
+    # mega, of which the case is all that tells it from milli
+    if unit is None or name.startswith("M") and unit[1] == "m":
+        raise EnergyAxisError(
+            f"The signal axis has the units {units!r}, options are eV, keV and meV. "
+            "Set them with s.axes_manager[-1].units = 'eV'."
+        )
+    return _EV_PER_PREFIX[unit[1] or ""]
+
+
+def checked_energy(energy: np.ndarray, window: tuple[float, float] = WINDOW_EV) -> np.ndarray:
+    """The energies [eV] of an axis, when enough of them lie in the window.
+
+    Raises
+    ------
+    EnergyAxisError
+        If the part of the axis in the window is too short.
+    """
+    start, end = window
+    inside = energy[(energy >= start) & (energy <= end)]
+    length = np.ptp(inside) if len(inside) else 0
+    if length < MINIMUM_WINDOW_EV or len(inside) < MINIMUM_CHANNELS:
+        raise EnergyAxisError(
+            f"The energy axis goes from {energy.min():g} to {energy.max():g} eV in {len(energy)} "
+            f"channels. Core-loss edges are identified between {start:g} and {end:g} "
+            f"eV, of which at least {MINIMUM_WINDOW_EV} eV in {MINIMUM_CHANNELS} channels are "
+            "needed. Use the core-loss spectrum of a dual acquisition, and check the calibration "
+            "of the axis."
+        )
+    return energy
+
+
+def measured_window(
+    energy: np.ndarray, window: tuple[float, float] = WINDOW_EV
+) -> tuple[float, float]:
+    """First and last energy [eV] of an axis inside the window."""
+    return max(energy.min(), window[0]), min(energy.max(), window[1])
+
+
+def recorded(spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and last channel that the detector recorded, shape (..., 1) each.
+
+    Channels of zero or NaN at the ends were not recorded. All channels of an empty spectrum are returned.
+    """
+    counted = (spectra != 0) & ~np.isnan(spectra)
+    first = counted.argmax(axis=-1, keepdims=True)
+    last = counted.shape[-1] - 1 - counted[..., ::-1].argmax(axis=-1, keepdims=True)
+    return first, last
+
+
+def without_nan_at_ends(spectra: np.ndarray) -> np.ndarray:
+    """Spectra with zeros for the NaN of the channels at their ends, which were not recorded."""
+    missing = np.isnan(spectra)
+    if not missing.any():
+        return spectra
+    first, last = recorded(spectra)
+    channels = np.arange(spectra.shape[-1])
+    return np.where(missing & ((channels < first) | (channels > last)), 0, spectra)

@@ -1,0 +1,1 @@
+"""The runtime of trained networks, whatever their task."""

@@ -1,0 +1,163 @@
+"""Networks on a device: sessions of ONNX Runtime, and the weighted mean of several of them."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from scipy.special import expit, logit
+
+from hyperspy_eelsid.exceptions import DeviceError, WeightsError
+from hyperspy_eelsid.networks.card import Card
+
+_logger = logging.getLogger(__name__)
+
+BATCH_SIZE = 32  # fastest on the CPU
+SMALLEST = 1e-6  # network outputs nearer to 0 or 1 are not told apart
+DEVICES = ("auto", "cpu", "cuda")
+_GPU, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
+
+
+def _has_cuda_driver() -> bool:
+    """Whether there is an NVIDIA driver; ONNX Runtime complains aloud when it looks for CUDA in vain."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+def session(path: Path, device: str) -> onnxruntime.InferenceSession:
+    """A session on `device`; ``"auto"`` is the GPU when CUDA really loads, else the CPU.
+
+    It uses one core: blocks of spectra are spread over the cores, which is twice as fast as one network on all.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    problem: object = "this build of ONNX Runtime has no CUDA, or there is no NVIDIA driver"
+    if device != "cpu" and _GPU in onnxruntime.get_available_providers() and _has_cuda_driver():
+        try:
+            onnxruntime.preload_dlls()  # those of the extra `gpu`
+            return onnxruntime.InferenceSession(path, options, providers=[_GPU, _CPU])
+        except Exception as error:  # ONNX Runtime raises many kinds when CUDA is half installed
+            problem = error
+            _logger.info("CUDA cannot be used: %s", error)
+    if device == "cuda":
+        raise DeviceError(
+            f"The networks cannot run on the GPU: {problem}. Install hyperspy_eelsid[gpu], or use "
+            "device='auto'."
+        )
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=[_CPU])
+    except Exception as error:  # of a damaged file ONNX Runtime raises many kinds
+        raise WeightsError(f"{path} is not a network that can be run ({error}).") from error
+
+
+def run(network: onnxruntime.InferenceSession, inputs: np.ndarray) -> np.ndarray:
+    try:
+        (output,) = network.run(None, {network.get_inputs()[0].name: inputs})
+    except Exception as error:  # wrong shapes or types, or a number of outputs other than one
+        raise WeightsError(f"A network cannot run on spectra of its card ({error}).") from error
+    return output
+
+
+class Networks:
+    """Networks whose weighted mean, calibrated as the card says, is the probability of each label.
+
+    Parameters
+    ----------
+    card
+        What the networks are.
+    folder
+        Where their files lie.
+    device
+        ``"cpu"``, ``"cuda"``, or ``"auto"``: the GPU when there is one.
+
+    Raises
+    ------
+    WeightsError
+        If a file is missing or is not the one that the card describes.
+    DeviceError
+        If `device` is ``"cuda"`` and the networks cannot run there.
+    ValueError
+        If there is no such device.
+    """
+
+    def __init__(self, card: Card, folder: Path, device: str = "auto") -> None:
+        if device not in DEVICES:
+            raise ValueError(f"Unknown device {device!r}, options are {', '.join(DEVICES)}.")
+        self.card = card
+        # what the networks see of a spectrum is computed once for all that share it
+        self._features = {
+            features: session(features.checked(folder), device)
+            for features in {member.features for member in card.members if member.features}
+        }
+        self._members = [
+            (member, session(member.network.checked(folder), device)) for member in card.members
+        ]
+
+    @property
+    def name(self) -> str:
+        """Name of the ensemble."""
+        return self.card.name
+
+    @property
+    def threshold(self) -> float:
+        """Probability from which a label counts as found."""
+        return self.card.threshold
+
+    @property
+    def provider(self) -> str:
+        """Execution provider that runs the networks, e.g. ``"CPUExecutionProvider"``."""
+        return self._members[0][1].get_providers()[0]
+
+    def predict(self, spectra: np.ndarray, batch_size: int | None = None) -> np.ndarray:
+        """Probability of each label.
+
+        Parameters
+        ----------
+        spectra
+            Network input, float32, shape (n, n_channels).
+        batch_size
+            Number of spectra that a network sees at once; None is the fastest on the CPU, 32.
+
+        Returns
+        -------
+        probability
+            float32, shape (n, n_labels).
+
+        Raises
+        ------
+        WeightsError
+            If a network does not give a probability for each label.
+        """
+        result = np.zeros((len(spectra), len(self.card.labels)), np.float32)
+        size = batch_size or BATCH_SIZE
+        for first in range(0, len(spectra), size):
+            batch = np.ascontiguousarray(spectra[first : first + size], np.float32)
+            seen = {None: batch}
+            seen |= {features: run(network, batch) for features, network in self._features.items()}
+            for member, network in self._members:
+                output = run(network, seen[member.features])
+                if (
+                    output.shape != result[first : first + size].shape
+                    or not ((output >= 0) & (output <= 1)).all()
+                ):
+                    raise WeightsError(
+                        f"{member.network.file} does not give a probability for each of the "
+                        f"{len(self.card.labels)} labels of its card."
+                    )
+                result[first : first + size] += member.weight * output
+        return self.calibrated(result / sum(member.weight for member in self.card.members))
+
+    def calibrated(self, probability: np.ndarray) -> np.ndarray:
+        """Platt's calibration of the mean: labels with the probability p are right in a share p of cases."""
+        if self.card.calibration is None:
+            return probability
+        slope, intercept = self.card.calibration
+        odds = logit(np.clip(probability, SMALLEST, 1 - SMALLEST))
+        return expit(slope * odds + intercept).astype(np.float32)
