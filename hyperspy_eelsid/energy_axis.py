@@ -105,6 +105,38 @@ def energy_axis(signal: Signal1D, window: tuple[float, float] = WINDOW_EV) -> np
     return checked_energy(axis.axis * _ev_per_unit(axis.units), window)
 
 
+def in_order(signal: Signal1D) -> Signal1D:
+    """The signal with its energy axis last in the array, increasing and in eV.
+
+    Parameters
+    ----------
+    signal
+        Signal with one signal axis in eV, keV or meV.
+
+    Returns
+    -------
+    signal
+        The signal itself where it is so already; otherwise one that shares its data.
+
+    Raises
+    ------
+    EnergyAxisError
+        If the units are not of energy.
+    """
+    axis = signal.axes_manager.signal_axes[0]
+    factor = _ev_per_unit(axis.units)
+    decreasing = axis.axis[-1] < axis.axis[0]
+    if factor == 1 and not decreasing and axis.index_in_array == signal.data.ndim - 1:
+        return signal
+    signal = signal.transpose(
+        signal_axes=[axis], navigation_axes=list(signal.axes_manager.navigation_axes)
+    )
+    axis = signal.axes_manager.signal_axes[0]
+    if factor != 1 and axis.is_uniform:
+        axis.offset, axis.scale, axis.units = axis.offset * factor, axis.scale * factor, "eV"
+    return signal.isig[::-1] if decreasing and axis.is_uniform else signal
+
+
 def _ev_per_unit(units: object) -> float:
     text = units.strip() if isinstance(units, str) else ""
     if not text:

@@ -12,7 +12,7 @@ from hyperspy.components1d import PowerLaw
 
 from hyperspy_eelsid.edges import edges_in_window, visible_groups
 from hyperspy_eelsid.edges.component import CoreLossEdge
-from hyperspy_eelsid.energy_axis import energy_axis, measured_window
+from hyperspy_eelsid.energy_axis import energy_axis, in_order, measured_window
 from hyperspy_eelsid.exceptions import (
     EnergyAxisError,
     MissingParametersError,
@@ -109,13 +109,15 @@ def auto_model(
     UnknownElementError
         If an element is unknown or has no edge in the window, or no element was found.
     EnergyAxisError
-        If the energy axis is not uniform, increasing and in eV.
+        If the energy axis is not uniform, or not one of energies.
     ValueError
         If `onset_shift` is none of its values.
     """
     if onset_shift not in ("image", "pixel", None):
         raise ValueError(f"onset_shift is 'image', 'pixel' or None, not {onset_shift!r}.")
     _check_axis(signal)
+    signal = in_order(signal)
+    low_loss = low_loss if low_loss is None else in_order(low_loss)
     signal = _with_parameters(
         signal,
         beam_energy=beam_energy,
@@ -168,16 +170,10 @@ def auto_model(
 
 
 def _check_axis(signal: EELSSpectrum) -> None:
-    axis = signal.axes_manager.signal_axes[0]
     energy_axis(signal)  # raises if there is nothing to fit
-    if axis.units not in ("eV", None) and isinstance(axis.units, str) and axis.units:
+    if not signal.axes_manager.signal_axes[0].is_uniform:
         raise EnergyAxisError(
-            f"A model needs an energy axis in eV, not in {axis.units}. Convert it with "
-            "s.axes_manager.convert_units(axes='signal', units='eV')."
-        )
-    if not axis.is_uniform or axis.scale <= 0:
-        raise EnergyAxisError(
-            "A model needs a uniform, increasing energy axis. Use s.interpolate_on_axis('uniform', axis=-1)."
+            "A model needs a uniform energy axis. Use s.interpolate_on_axis('uniform', axis=-1)."
         )
 
 
