@@ -44,6 +44,7 @@ def wheel_files(wheel):
         "py.typed",
         "edges/edges.csv",
         "edges/dhfs.gosh",
+        "edges/near_edges.h5",
         "identification/weights/card.json",
     ],
 )

@@ -455,7 +455,7 @@ def identify_elements(
         Symbols of elements that cannot be there.
     networks
         Name of an installed ensemble, see ``eelsid models``; or path of a folder with a
-        ``card.json``, or of an ONNX file that stands beside one. By default the ensemble that is shipped.
+        ``card.json``. By default the ensemble that is shipped.
     device
         ``"cpu"``, ``"cuda"``, or ``"auto"``: the GPU when there is one.
     batch_size
