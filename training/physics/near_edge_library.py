@@ -9,7 +9,8 @@ What is in it: multiplets of free ions (M4,5 and N4,5 of lanthanides) and of ion
 metals), all of :func:`entries`. What is not in it:
 hybridisation and charge transfer, the continuum behind the lines, metals, K edges, La3+, Yb2+ (its 4f shell is full),
 Th and U. The distance of L2 from L3 is 5 % (Mn, Fe) to 12 % (Co) larger than that of measured binding energies, for
-the atoms have no Breit interaction. Absolute energies are those of atoms; take the onset of an edge from the table of edges or let it move.
+the atoms have no Breit interaction. Absolute energies are those of atoms; take the onset of an edge from the table of
+edges or let it move.
 """
 
 from __future__ import annotations
