@@ -76,11 +76,6 @@ class EnergyAxis:
         return data[..., ::-1] if self.is_reversed else data
 
 
-def spectra(signal: Signal1D) -> np.ndarray | da.Array:
-    """The data of an EELS signal with increasing energies along the last axis."""
-    return EnergyAxis.of(signal).spectra(signal)
-
-
 def energy_axis(signal: Signal1D, window: tuple[float, float] = WINDOW_EV) -> np.ndarray:
     """Energies of the channels of an EELS signal, in the order in which they are stored.
 

@@ -7,7 +7,6 @@ from hyperspy_eelsid.energy_axis import (
     checked_energy,
     energy_axis,
     measured_window,
-    spectra,
     without_nan_at_ends,
 )
 from hyperspy_eelsid.exceptions import EnergyAxisError
@@ -98,9 +97,9 @@ def test_energies_last_and_increasing(lazy, place, decreasing):
     np.testing.assert_array_equal(found.energies, np.arange(400.0, 700))
     assert found.is_reversed == decreasing
     before = np.array(turned.data)
-    np.testing.assert_array_equal(np.asarray(spectra(turned)), expected.data)
+    np.testing.assert_array_equal(np.asarray(found.spectra(turned)), expected.data)
     np.testing.assert_array_equal(np.asarray(turned.data), before)
-    assert isinstance(spectra(turned), type(turned.data))
+    assert isinstance(found.spectra(turned), type(turned.data))
 
 
 def test_nan_at_the_ends_were_not_recorded():

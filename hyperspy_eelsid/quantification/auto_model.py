@@ -115,8 +115,8 @@ def auto_model(
     """
     if onset_shift not in ("image", "pixel", None):
         raise ValueError(f"onset_shift is 'image', 'pixel' or None, not {onset_shift!r}.")
-    _check_axis(signal)
     signal = in_order(signal)
+    energy = _fittable_energy(signal)
     low_loss = low_loss if low_loss is None else in_order(low_loss)
     signal = _with_parameters(
         signal,
@@ -132,7 +132,7 @@ def auto_model(
         elements = identification.elements
     elements = list(dict.fromkeys(elements))
     mean = mean_spectrum(signal.data)
-    window = measured_window(energy_axis(signal)[recorded_channels(mean)])
+    window = measured_window(energy[recorded_channels(mean)])
     _check_elements(elements, window)
 
     if low_loss is not None and low_loss.axes_manager.navigation_dimension == 0:
@@ -169,12 +169,13 @@ def auto_model(
     return model
 
 
-def _check_axis(signal: EELSSpectrum) -> None:
-    energy_axis(signal)  # raises if there is nothing to fit
+def _fittable_energy(signal: EELSSpectrum) -> np.ndarray:
+    energy = energy_axis(signal)  # raises if there is nothing to fit
     if not signal.axes_manager.signal_axes[0].is_uniform:
         raise EnergyAxisError(
             "A model needs a uniform energy axis. Use s.interpolate_on_axis('uniform', axis=-1)."
         )
+    return energy
 
 
 def _with_parameters(signal: EELSSpectrum, **given: float | None) -> EELSSpectrum:

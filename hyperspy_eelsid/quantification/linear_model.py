@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from itertools import pairwise, product
 
 import dask
 import dask.array as da
 import numpy as np
+from dask.array.core import slices_from_chunks
 from exspy.components import EELSCLEdge
 from exspy.models import EELSModel
 from hyperspy.api import preferences
@@ -364,7 +364,7 @@ def recorded_channels(spectrum: np.ndarray) -> slice:
     return slice(counted[0], counted[-1] + 1) if len(counted) else slice(None)
 
 
-def blocks(spectra: np.ndarray | da.Array) -> Iterator[tuple[slice, ...]]:
+def blocks(spectra: np.ndarray | da.Array) -> list[tuple[slice, ...]]:
     """Slices of the navigation axes that cover an image once; of lazy spectra they are the chunks.
 
     Parameters
@@ -379,8 +379,7 @@ def blocks(spectra: np.ndarray | da.Array) -> Iterator[tuple[slice, ...]]:
         rows = max(1, PIXELS_PER_BLOCK // n_per_row)
         sizes = [min(rows, n_rows - first) for first in range(0, n_rows, rows)]
         chunks = (sizes, *([size] for size in spectra.shape[1:-1]))
-    ends = [np.cumsum([0, *sizes]).tolist() for sizes in chunks]
-    return product(*([slice(a, b) for a, b in pairwise(axis)] for axis in ends))
+    return slices_from_chunks(chunks)
 
 
 def pixel_blocks(

@@ -11,22 +11,21 @@ PATH = files("hyperspy_eelsid.edges") / "near_edges.h5"
 
 @pytest.fixture(scope="module")
 def spectra():
-    """Energy axis, and name of every entry -> absorption and attributes."""
+    """Energy axis, and absorption of every entry by its name."""
     with h5py.File(PATH) as file:
-        entries = {}
-        file.visititems(
-            lambda name, item: (
-                entries.update({name: (item[:], dict(item.attrs))})
-                if isinstance(item, h5py.Dataset)
-                else None
-            )
-        )
-    return entries.pop("energy")[0], entries
+        names = [
+            f"{e}/{edge}/{ion}"
+            for e in file
+            if e != "energy"
+            for edge in file[e]
+            for ion in file[e][edge]
+        ]
+        return file["energy"][:], {name: file[name][:] for name in names}
 
 
 def test_every_entry_is_an_absorption_of_unit_area(spectra):
     energy, entries = spectra
-    for absorption, _ in entries.values():
+    for absorption in entries.values():
         assert (absorption >= 0).all()
         assert np.trapezoid(absorption, energy) == pytest.approx(1, abs=0.01)
 
@@ -45,7 +44,7 @@ def test_distance_of_l2_from_l3(spectra, ion, splitting):
     """Binding energies of the X-ray data booklet [eV]; ours lack the Breit interaction and are up to 15 % larger."""
     energy, entries = spectra
     name = next(n for n in entries if n.startswith(f"{ion[:2]}/L/{ion} 10Dq=1.0"))
-    absorption = entries[name][0]
+    absorption = entries[name]
     above = energy > energy[absorption.argmax()] + 0.6 * splitting
     l3 = np.average(energy[~above], weights=absorption[~above])
     l2 = np.average(energy[above], weights=absorption[above])

@@ -6,20 +6,19 @@ from exspy.signals import EELSSpectrum
 from known_images import AMOUNTS, ENERGY, make_image, with_parameters
 
 
+def with_axis(data, place=-1, offset=ENERGY[0], scale=1.0):
+    """An EELS signal of an array whose energies lie along the axis `place`."""
+    axes = [{"size": size, "navigate": True} for size in data.shape]
+    axes[place] |= {"offset": offset, "scale": scale, "units": "eV", "navigate": False}
+    return EELSSpectrum(data, axes=axes)
+
+
 def energy_first(signal):
-    axes = [
-        {"size": len(ENERGY), "offset": ENERGY[0], "scale": 1.0, "units": "eV", "navigate": False}
-    ]
-    axes += [{"size": size, "navigate": True} for size in signal.data.shape[:-1]]
-    return EELSSpectrum(np.moveaxis(signal.data, -1, 0).copy(), axes=axes)
+    return with_axis(np.moveaxis(signal.data, -1, 0).copy(), place=0)
 
 
 def decreasing(signal):
-    axes = [{"size": size, "navigate": True} for size in signal.data.shape[:-1]]
-    axes += [
-        {"size": len(ENERGY), "offset": ENERGY[-1], "scale": -1.0, "units": "eV", "navigate": False}
-    ]
-    return EELSSpectrum(signal.data[..., ::-1].copy(), axes=axes)
+    return with_axis(signal.data[..., ::-1].copy(), offset=ENERGY[-1], scale=-1.0)
 
 
 def in_kev(signal):
@@ -30,19 +29,7 @@ def in_kev(signal):
 
 
 def half_precision(signal):
-    return EELSSpectrum(
-        signal.data.astype(np.float16),
-        axes=[{"size": n, "navigate": True} for n in signal.data.shape[:-1]]
-        + [
-            {
-                "size": len(ENERGY),
-                "offset": ENERGY[0],
-                "scale": 1.0,
-                "units": "eV",
-                "navigate": False,
-            }
-        ],
-    )
+    return with_axis(signal.data.astype(np.float16))
 
 
 @pytest.mark.parametrize("lazy", [False, True], ids=["in memory", "lazy"])

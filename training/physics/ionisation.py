@@ -116,9 +116,8 @@ EDGE_GROUPS = tuple(
 )
 
 
-@njit(cache=False)
 def shifted_channel(onset, chemical_shift, offset, stretch, start):
-    """Channel in which an onset is seen [eV].
+    """Channel in which an onset is seen [eV]; of numbers or of arrays.
 
     Parameters
     ----------
@@ -127,7 +126,7 @@ def shifted_channel(onset, chemical_shift, offset, stretch, start):
     offset, stretch : Error of the energy axis: constant [eV], and relative to the distance from `start`.
     start : First energy of the window [eV], where the axis was calibrated.
     """
-    return int(round(onset + chemical_shift + offset + stretch * (onset - start)))
+    return np.rint(onset + chemical_shift + offset + stretch * (onset - start)).astype(int)
 
 
 def draw_subshells(
@@ -176,13 +175,8 @@ def draw_subshells(
     rows["spectrum"], rows["edge"] = spectrum, edge
     limit = recipe.chemical_shift
     shift = rows["chemical_shift"] = np.floor(uniform() * (2 * limit + 1)) - limit
-    distance = atlas.onset[edge] - p["window_start"][spectrum]
-    channel = np.rint(
-        atlas.onset[edge]
-        + shift
-        + p["energy_offset"][spectrum]
-        + p["dispersion_error"][spectrum] * distance
-    ).astype(int)
+    errors = (p[name][spectrum] for name in ("energy_offset", "dispersion_error", "window_start"))
+    channel = shifted_channel(atlas.onset[edge], shift, *errors)
     low, high = recipe.fine_structure_width
     rows["fine_structure_width"] = rng.uniform(low, high, n)
     low, high = recipe.fine_structure_peaks
