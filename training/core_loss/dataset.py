@@ -18,6 +18,7 @@ from hyperspy_eelsid.identification.network_input import N_CHANNELS
 from training.core_loss.compositions import Compositions, materials_project_formulas, read_formulas
 from training.core_loss.recipes import RECIPES
 from training.core_loss.simulation import Block, Simulator
+from training.physics.computed_edges import library
 from training.physics.cross_section_table import load
 from training.physics.ionisation import EDGE_GROUPS
 
@@ -134,7 +135,8 @@ def write(
     The file holds ``spectra`` (n, 3072) float32, ``labels`` (n, 80), ``edges`` (n, 107), ``fractions`` (n, 80,
     atomic), every drawn parameter of the spectra in the group ``parameters``, and what was drawn for each subshell in
     the table ``subshells``, whose columns ``spectrum`` and ``edge`` are indices of the spectrum and into
-    :data:`hyperspy_eelsid.edges.EDGES`; its attributes name the elements, the edge groups and the recipe.
+    :data:`hyperspy_eelsid.edges.EDGES`; its attributes name the elements, the edge groups, the entries of the library
+    of near edges and the recipe.
 
     Parameters
     ----------
@@ -191,6 +193,7 @@ def _blocks_done(file: h5py.File, identity: dict[str, object]) -> int:
     if "blocks_done" not in file.attrs:
         file.attrs["elements"] = list(ELEMENTS)
         file.attrs["edge_groups"] = list(EDGE_GROUPS)
+        file.attrs["computed_edges"] = list(library().names)
         file.attrs.update(identity)
         file.attrs["blocks_done"] = 0
     different = [name for name, value in identity.items() if file.attrs[name] != value]

@@ -16,8 +16,8 @@ from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS, ENERGY_MAX_EV, ENERGY
 from hyperspy_eelsid.identification.network_input import N_CHANNELS, normalise
 from training.core_loss.compositions import Compositions
 from training.core_loss.recipes import Recipe
-from training.physics.cross_section_table import BEAM_ENERGIES_KEV
 from training.physics.background import background, draw_background
+from training.physics.cross_section_table import BEAM_ENERGIES_KEV
 from training.physics.detector import (
     degrade,
     draw_denoising,

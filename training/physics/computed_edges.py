@@ -38,8 +38,8 @@ NO_ROLE, MAIN, PARTNER = 0, 1, 2
 # Oscillator strength of the transitions to bound states for each hole in their shell, in units of that of the
 # continuum of the subshell with j = l + 1/2 in the first 50 eV: f = 4/3 E (l + 1) R^2 / (4 l + 6) with the onset E
 # in hartree and the radial integral R of 2p-3d, 3d-4f or 4d-4f in bohr, all from our own atoms (H. A. Bethe,
-# E. E. Salpeter, Quantum Mechanics of One- and Two-Electron Atoms (1957), section 61). Straight lines through nine, four and four
-# elements: first atomic number, value there, and increase with the atomic number.
+# E. E. Salpeter, Quantum Mechanics of One- and Two-Electron Atoms (1957), section 61). Straight lines through nine,
+# five and five elements: first atomic number, value there, and increase with the atomic number.
 _STRENGTH_PER_HOLE = {"L": (21, 0.145, 0.039), "M": (58, 0.35, 0.043), "N": (58, 2.2, 0.09)}
 _HOLES = {"L": 10, "M": 14, "N": 14}
 # The binding energy of a 4d electron in the atom less this is where the lines of the trivalent oxides lie, within 4 eV

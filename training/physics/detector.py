@@ -285,8 +285,9 @@ class BrokenChannels:
         ]
         column = kind[:, None]
         garbage = column <= GARBAGE_LAST
-        lengths = np.where(garbage, self.garbage[0], self.dead[0]), np.where(
-            garbage, self.garbage[1], self.dead[1]
+        lengths = (
+            np.where(garbage, self.garbage[0], self.dead[0]),
+            np.where(garbage, self.garbage[1], self.dead[1]),
         )
         return {
             "broken": kind,
@@ -352,7 +353,9 @@ class BrokenChannels:
                 elif kind == DEAD:
                     spectrum[cut] = 0
                 else:
-                    spectrum[cut] = self._garbage(rng, p["broken_garbage"][row], spectrum[cut], size * top)
+                    spectrum[cut] = self._garbage(
+                        rng, p["broken_garbage"][row], spectrum[cut], size * top
+                    )
 
     @staticmethod
     def _garbage(

@@ -9,7 +9,6 @@ import numpy as np
 from numba import njit
 
 from hyperspy_eelsid.edges import EDGES, ELEMENT_INDEX, ELEMENTS, element_edges
-from training.physics.cross_section_table import BEAM_ENERGIES_KEV, COLLECTION_ANGLES_MRAD
 from training.physics.computed_edges import (
     LEAD_EV,
     NOT_COMPUTED,
@@ -21,6 +20,7 @@ from training.physics.computed_edges import (
     library,
     modulate,
 )
+from training.physics.cross_section_table import BEAM_ENERGIES_KEV, COLLECTION_ANGLES_MRAD
 from training.physics.effective_angle import effective_angle
 from training.physics.fine_structure import (
     FAST_MATH,
@@ -42,7 +42,10 @@ SUBSHELL = np.dtype(
     [
         ("spectrum", np.int32),
         ("edge", np.int16),  # index into hyperspy_eelsid.edges.EDGES
-        ("atomic_number", np.int16),  # another one than that of the edge where a neighbour lends its cross section
+        (
+            "atomic_number",
+            np.int16,
+        ),  # another one than that of the edge where a neighbour lends its cross section
         ("amount", np.float32),  # atomic fraction
         ("channel", np.int16),  # in which the onset is seen
         ("reference", np.bool_),  # whether the jump ratio is that of this edge
@@ -60,7 +63,10 @@ SUBSHELL = np.dtype(
         ("second_height", np.float32),  # in units of the first line
         ("second_position", np.float32),
         ("second_fwhm", np.float32),
-        ("computed", np.int16),  # entry of the library; -1 for none, -2 where the partner's entry has the lines
+        (
+            "computed",
+            np.int16,
+        ),  # entry of the library; -1 for none, -2 where the partner's entry has the lines
         ("second_computed", np.int16),  # -1 for none
         ("second_share", np.float32),
         ("broadening", np.int8),  # index into BROADENINGS_EV
@@ -271,7 +277,9 @@ def draw_subshells(
     # one random major edge in the window, each equally likely
     i = rows["spectrum"]
     inside = (channel >= p["window_start"][i]) & (channel <= p["window_end"][i])
-    candidates = np.flatnonzero(inside & (_slot(rows) >= 0) & (rows["computed"] != PARTNER_OF_LINES))
+    candidates = np.flatnonzero(
+        inside & (_slot(rows) >= 0) & (rows["computed"] != PARTNER_OF_LINES)
+    )
     shuffled = rng.permutation(candidates)
     _, chosen = np.unique(i[shuffled], return_index=True)
     rows["reference"][shuffled[chosen]] = True

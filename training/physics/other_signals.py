@@ -77,7 +77,9 @@ class OtherSignals:
         for spectrum, row in zip(result, rows, strict=True):
             start, end = p["window_start"][row], p["window_end"][row]
             place = np.linspace(0, 1, end + 1 - start)
-            shape = self._shape(place, end + 1 - start, {name: values[row] for name, values in p.items()})
+            shape = self._shape(
+                place, end + 1 - start, {name: values[row] for name, values in p.items()}
+            )
             spectrum[start : end + 1] = shape / shape.max()
         return result
 
@@ -98,15 +100,13 @@ class OtherSignals:
         if kind == RANDOM_WALK:
             walk = np.cumsum(np.random.default_rng(p["other_seed"]).standard_normal(len(place)))
             return floor * np.ptp(walk) / 10 + walk - walk.min() + 1e-3
-        centre, width, height = (
-            p[f"peak_{name}"][:, None] for name in ("place", "fwhm", "height")
-        )
+        centre, width, height = (p[f"peak_{name}"][:, None] for name in ("place", "fwhm", "height"))
         if kind == LOW_LOSS:
             energy = (place - p["other_phase"] / 2) * length
             zero_loss = 1 / (1 + (energy / 1.5) ** 2)
             plasmon, damping = p["other_plasmon"], 4 + 10 * p["peak_place"][0]
             positive = np.maximum(energy, 0)
-            loss = positive * damping * plasmon**2
+            loss = positive * damping**2 * plasmon  # at most about 1
             loss /= (positive**2 - plasmon**2) ** 2 + (positive * damping) ** 2
             return zero_loss + p["peak_height"][0] * loss
         distance = (place - centre) * length / width

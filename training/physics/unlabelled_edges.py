@@ -130,6 +130,8 @@ class UnlabelledEdges:
         for kind, limits in ((sharp, self.line_height), (giant, self.giant_height)):
             result["line_height"][kind] = np.exp(rng.uniform(*np.log(limits), kind.sum()))
         result["line_position"] = rng.uniform(0, 3, len(which)) + 8 * giant * rng.random(len(which))
-        result["line_fwhm"] = np.where(giant, rng.uniform(6, 16, len(which)), rng.uniform(2, 6, len(which)))
+        result["line_fwhm"] = np.where(
+            giant, rng.uniform(6, 16, len(which)), rng.uniform(2, 6, len(which))
+        )
         result["line_asymmetry"] = rng.random(len(which))
         return result, onset
