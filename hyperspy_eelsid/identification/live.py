@@ -11,7 +11,7 @@ from hyperspy_eelsid.edges import ELEMENTS
 from hyperspy_eelsid.energy_axis import checked_energy
 from hyperspy_eelsid.exceptions import InvalidSpectraError
 from hyperspy_eelsid.identification import rules
-from hyperspy_eelsid.identification.predict import Networks, edge_range, predict_spectra
+from hyperspy_eelsid.identification.predict import NetworkSettings, edge_range, predict_spectra
 
 
 class LiveIdentification:
@@ -53,7 +53,7 @@ class LiveIdentification:
     ) -> None:
         self.energy = checked_energy(np.asarray(energy, float))
         self.accumulate = accumulate
-        self._networks = Networks(networks, device)
+        self._networks = NetworkSettings(networks, device)
         self.threshold = self._networks.load().threshold if threshold is None else threshold
         rules.check_share("threshold", self.threshold)
         self._candidates = rules.candidates(elements, exclude)
