@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 import numpy as np
 from exspy.components import EELSCLEdge
 from exspy.models.eelsmodel import EELSModel  # noqa: F401 (exspy's components need it to be imported)
@@ -15,8 +13,9 @@ except ImportError as error:  # pragma: no cover
 
 from hyperspy_eelsid.edges import element_edges
 from hyperspy_eelsid.exceptions import UnknownElementError
+from hyperspy_eelsid.shipped import PACKAGE, shipped
 
-GOSH_PATH = str(files("hyperspy_eelsid.edges") / "dhfs.gosh")
+GOSH_PATH = str(PACKAGE / "edges" / "dhfs.gosh")
 
 
 _SETTINGS = (
@@ -38,7 +37,7 @@ class BundledGOS(GoshGOS):
     """
 
     def __init__(self, element_subshell: str) -> None:
-        super().__init__(element_subshell, gos_file_path=GOSH_PATH)
+        super().__init__(element_subshell, gos_file_path=str(shipped("edges/dhfs.gosh")))
 
     def read_elements(self) -> None:
         """Find the onset energy in the edge table."""
