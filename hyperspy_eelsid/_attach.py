@@ -50,7 +50,7 @@ _OXIDATION = "hyperspy_eelsid.oxidation"
 
 METHODS = {
     "EELSSpectrum": {
-        "identify_elements": LazyMethod(f"{_IDENTIFICATION}.result:identify_elements"),
+        "identify_elements": LazyMethod(f"{_IDENTIFICATION}.identify:identify_elements"),
         "identify_elements_gui": LazyMethod("hyperspy_eelsid.gui.tool:identify_elements_gui"),
         "auto_model": LazyMethod(f"{_QUANTIFICATION}.auto_model:auto_model"),
         "white_lines": LazyMethod(f"{_OXIDATION}.white_lines:white_lines"),
