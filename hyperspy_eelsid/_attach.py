@@ -49,7 +49,7 @@ _QUANTIFICATION = "hyperspy_eelsid.quantification"
 
 METHODS = {
     "EELSSpectrum": {
-        "identify_elements": LazyMethod(f"{_IDENTIFICATION}.result:identify_elements"),
+        "identify_elements": LazyMethod(f"{_IDENTIFICATION}.identify:identify_elements"),
         "identify_elements_gui": LazyMethod("hyperspy_eelsid.gui.tool:identify_elements_gui"),
         "auto_model": LazyMethod(f"{_QUANTIFICATION}.auto_model:auto_model"),
     },

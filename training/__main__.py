@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from training import checksums
 from training.core_loss.recipes import EFFECTS, RECIPES
 
 if TYPE_CHECKING:
@@ -139,10 +140,12 @@ def main(arguments: list[str] | None = None) -> None:
         from training.physics.gos import build
 
         build(options.out, processes=options.processes)
+        checksums.write()
     elif options.command == "near-edges":
         from training.physics.near_edge_library import build
 
         build(options.out, RUNS / "near_edges")
+        checksums.write()
     elif options.command == "simulate":
         from training.core_loss.dataset import write
 
@@ -193,10 +196,12 @@ def main(arguments: list[str] | None = None) -> None:
             options.seed,
             options.weights,
         )
+        checksums.write()
     elif options.command == "score":
         from training.core_loss.release import score_measured
 
         score_measured(options.catalog, options.record)
+        checksums.write()
     elif options.command == "evaluate":
         from training.core_loss.report import report
 

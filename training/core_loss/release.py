@@ -95,6 +95,8 @@ def release(
     wrong = evaluate.decisions(empty, threshold).any(axis=1)
     scores["empty"] = {"spectra": EMPTY_SPECTRA, "right": int(np.sum(~wrong))}
     write_card(out, name, members, threshold, training, scores, calibration)
+    networks = ensemble.Ensemble(out)
+    save_card(out, networks.card.entries | {"test_output": networks.test_output()})
     _logger.info("threshold %.2f, %s", threshold, scores)
 
 
