@@ -54,8 +54,8 @@ class Run:
         ``"float32"``, ``"mixed_bfloat16"`` or ``"mixed_float16"``: in the mixed ones layers compute with 16 bits, which
         a GPU and some CPUs do faster; weights and loss keep 32.
     start
-        Folder of a run of the same network whose weights this one begins with; those of its last checkpoint if it is not
-        finished.
+        Folder of a run of the same network whose weights this one begins with, or those of its last checkpoint
+        if it is not finished.
     teachers
         Folders of finished runs. The network learns the mean of the labels and of their mean probability.
 
