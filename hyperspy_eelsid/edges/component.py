@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 import numpy as np
 from exspy.components import EELSCLEdge
 from exspy.models.eelsmodel import EELSModel  # noqa: F401 (exspy's components need it to be imported)
@@ -15,8 +13,9 @@ except ImportError as error:  # pragma: no cover
 
 from hyperspy_eelsid.edges import element_edges
 from hyperspy_eelsid.exceptions import UnknownElementError
+from hyperspy_eelsid.shipped import PACKAGE, shipped
 
-GOSH_PATH = str(files("hyperspy_eelsid.edges") / "dhfs.gosh")
+GOSH_PATH = str(PACKAGE / "edges" / "dhfs.gosh")
 
 
 _SETTINGS = (
@@ -38,7 +37,7 @@ class BundledGOS(GoshGOS):
     """
 
     def __init__(self, element_subshell: str) -> None:
-        super().__init__(element_subshell, gos_file_path=GOSH_PATH)
+        super().__init__(element_subshell, gos_file_path=str(shipped("edges/dhfs.gosh")))
 
     def read_elements(self) -> None:
         """Find the onset energy in the edge table."""
@@ -59,7 +58,8 @@ class CoreLossEdge(EELSCLEdge):
 
     Parameters
     ----------
-    element_subshell : Element and subshell, for instance ``"Ti_L3"``.
+    element_subshell
+        Element and subshell, for instance ``"Ti_L3"``.
     """
 
     def __init__(self, element_subshell: str) -> None:
@@ -80,12 +80,15 @@ class CoreLossEdge(EELSCLEdge):
 
         Parameters
         ----------
-        *args : Energy axis [eV], shape (n_channels,).
-        parameters_values : Values of the parameters in all pixels; by default those of their maps.
+        *args
+            Energy axis [eV], shape (n_channels,).
+        parameters_values
+            Values of the parameters in all pixels; by default those of their maps.
 
         Returns
         -------
-        Shape (..., n_channels).
+        np.ndarray
+            Shape (..., n_channels).
         """
         (energy,) = args
         if not self._is_navigation_multidimensional:

@@ -52,13 +52,18 @@ def predict_spectra(
 
     Parameters
     ----------
-    spectra : Counts, shape (..., n_channels).
-    masked : Which spectra to leave out, bool, shape (..., 1).
-    energy : Energies of the channels [eV], shape (n_channels,).
+    spectra
+        Counts, shape (..., n_channels).
+    masked
+        Which spectra to leave out, bool, shape (..., 1).
+    energy
+        Energies of the channels [eV], shape (n_channels,).
 
     Returns
     -------
-    float32, shape (..., 80); NaN for spectra that are masked, or whose counts are not finite or nowhere positive.
+    np.ndarray
+        float32, shape (..., 80); NaN for spectra that are masked, or whose counts are not
+        finite or nowhere positive.
     """
     pixels = spectra.reshape(-1, spectra.shape[-1])
     start, end = measured_window(energy)
@@ -85,19 +90,25 @@ def predict_signal(
 ) -> tuple[np.ndarray | da.Array, np.ndarray | da.Array, np.ndarray | da.Array]:
     """Probabilities and sums of the spectra of a signal; dask arrays, computed together, read them once.
 
+    All are in memory when the data are, and are no larger than a block.
+
     Parameters
     ----------
-    data : Counts, energies along the last axis.
-    energy : Energies of the channels [eV], shape (n_channels,).
-    masked : Which pixels to leave out, bool, navigation shape.
+    data
+        Counts, energies along the last axis.
+    energy
+        Energies of the channels [eV], shape (n_channels,).
+    masked
+        Which pixels to leave out, bool, navigation shape.
 
     Returns
     -------
-    probability : float32, navigation shape x 80; NaN for spectra that cannot be used.
-    spectrum : Sum of the spectra that can be used, shape (n_channels,).
-    intensity : Sum over the energy axis, navigation shape.
-
-    All are in memory when the data are, and are no larger than a block.
+    probability
+        float32, navigation shape x 80; NaN for spectra that cannot be used.
+    spectrum
+        Sum of the spectra that can be used, shape (n_channels,).
+    intensity
+        Sum over the energy axis, navigation shape.
     """
     networks.load()  # here and not first in several threads at once
     left_out = [] if masked is None else [masked[..., np.newaxis]]
