@@ -35,11 +35,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Parameters
     ----------
-    argv : Arguments without the program's name; None takes those of the process.
+    argv
+        Arguments without the program's name; None takes those of the process.
 
     Returns
     -------
-    Exit code: 0, 1 when a file could not be used, or 130 when the user stopped the run.
+    int
+        Exit code: 0, 1 when a file could not be used, or 130 when the user stopped the run.
     """
     arguments = _parser().parse_args(argv)
 

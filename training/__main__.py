@@ -94,7 +94,14 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--validate-every", type=int, default=4, help="epochs of 16,384 spectra")
     command.add_argument("--data", type=Path, help="HDF5 file to take instead of fresh spectra")
     command.add_argument("--run", help="name of the run's folder in training/runs")
-    command.add_argument("--start", help="finished run whose weights this one begins with")
+    command.add_argument("--start", help="run whose weights this one begins with")
+
+    command = commands.add_parser(
+        "restore", help="make finished runs of the shipped networks, to train them further"
+    )
+    command.add_argument(
+        "--networks", type=Path, default=WEIGHTS, help="folder of other networks (%(default)s)"
+    )
 
     command = commands.add_parser(
         "learning-rate", help="loss after short trainings with learning rates of 1e-2 to 1e-5"
@@ -180,6 +187,10 @@ def main(arguments: list[str] | None = None) -> None:
         run = _run(options, *names, start=start)
         name = options.run or f"{run.network}.{run.size}.{run.recipe}.{run.seed}"
         train(run, RUNS / name, options.workers)
+    elif options.command == "restore":
+        from training.core_loss.release import restore
+
+        restore(options.networks, RUNS)
     elif options.command == "learning-rate":
         from training.learning.train import search_learning_rate
 

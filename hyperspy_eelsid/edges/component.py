@@ -58,7 +58,8 @@ class CoreLossEdge(EELSCLEdge):
 
     Parameters
     ----------
-    element_subshell : Element and subshell, for instance ``"Ti_L3"``.
+    element_subshell
+        Element and subshell, for instance ``"Ti_L3"``.
     """
 
     def __init__(self, element_subshell: str) -> None:
@@ -79,12 +80,15 @@ class CoreLossEdge(EELSCLEdge):
 
         Parameters
         ----------
-        *args : Energy axis [eV], shape (n_channels,).
-        parameters_values : Values of the parameters in all pixels; by default those of their maps.
+        *args
+            Energy axis [eV], shape (n_channels,).
+        parameters_values
+            Values of the parameters in all pixels; by default those of their maps.
 
         Returns
         -------
-        Shape (..., n_channels).
+        np.ndarray
+            Shape (..., n_channels).
         """
         (energy,) = args
         if not self._is_navigation_multidimensional:

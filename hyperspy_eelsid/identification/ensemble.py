@@ -57,9 +57,11 @@ def load(networks: str | Path | None = None, device: str = "auto") -> Ensemble:
 
     Parameters
     ----------
-    networks : Name of an installed ensemble, or the path of a folder with ``card.json``;
-        by default the ensemble that is shipped.
-    device : As in :class:`Ensemble`.
+    networks
+        Name of an installed ensemble, or the path of a folder with ``card.json``; by
+        default the ensemble that is shipped.
+    device
+        As in :class:`Ensemble`.
 
     Raises
     ------

@@ -8,23 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from hyperspy_eelsid.edges import ELEMENTS
-from hyperspy_eelsid.energy_axis import measured_window, without_nan_at_ends
+from hyperspy_eelsid.energy_axis import edge_range, measured_window, without_nan_at_ends
 from hyperspy_eelsid.identification import ensemble, network_input, rules
 from hyperspy_eelsid.networks.blocks import in_blocks
 
 if TYPE_CHECKING:
     import dask.array as da
 
-# an edge that lies so far outside of the window can still be seen when the energy axis is not well calibrated
-ONSET_TOLERANCE_EV = 5
 # what lies beyond is no number of counts, in whatever unit, and would overflow single precision
 LARGEST_COUNTS, SMALLEST_COUNTS = 1e18, 1e-18
-
-
-def edge_range(energy: np.ndarray) -> tuple[float, float]:
-    """Energies [eV] between which an onset can be seen on an energy axis."""
-    start, end = measured_window(energy)
-    return start - ONSET_TOLERANCE_EV, end + ONSET_TOLERANCE_EV
 
 
 class NetworkSettings(NamedTuple):
@@ -60,13 +52,18 @@ def predict_spectra(
 
     Parameters
     ----------
-    spectra : Counts, shape (..., n_channels).
-    masked : Which spectra to leave out, bool, shape (..., 1).
-    energy : Energies of the channels [eV], shape (n_channels,).
+    spectra
+        Counts, shape (..., n_channels).
+    masked
+        Which spectra to leave out, bool, shape (..., 1).
+    energy
+        Energies of the channels [eV], shape (n_channels,).
 
     Returns
     -------
-    float32, shape (..., 80); NaN for spectra that are masked, or whose counts are not finite or nowhere positive.
+    np.ndarray
+        float32, shape (..., 80); NaN for spectra that are masked, or whose counts are not
+        finite or nowhere positive.
     """
     pixels = spectra.reshape(-1, spectra.shape[-1])
     start, end = measured_window(energy)
@@ -93,19 +90,25 @@ def predict_signal(
 ) -> tuple[np.ndarray | da.Array, np.ndarray | da.Array, np.ndarray | da.Array]:
     """Probabilities and sums of the spectra of a signal; dask arrays, computed together, read them once.
 
+    All are in memory when the data are, and are no larger than a block.
+
     Parameters
     ----------
-    data : Counts, energies along the last axis.
-    energy : Energies of the channels [eV], shape (n_channels,).
-    masked : Which pixels to leave out, bool, navigation shape.
+    data
+        Counts, energies along the last axis.
+    energy
+        Energies of the channels [eV], shape (n_channels,).
+    masked
+        Which pixels to leave out, bool, navigation shape.
 
     Returns
     -------
-    probability : float32, navigation shape x 80; NaN for spectra that cannot be used.
-    spectrum : Sum of the spectra that can be used, shape (n_channels,).
-    intensity : Sum over the energy axis, navigation shape.
-
-    All are in memory when the data are, and are no larger than a block.
+    probability
+        float32, navigation shape x 80; NaN for spectra that cannot be used.
+    spectrum
+        Sum of the spectra that can be used, shape (n_channels,).
+    intensity
+        Sum over the energy axis, navigation shape.
     """
     networks.load()  # here and not first in several threads at once
     left_out = [] if masked is None else [masked[..., np.newaxis]]

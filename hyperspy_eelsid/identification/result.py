@@ -17,10 +17,10 @@ from hyperspy.api import load, preferences
 from hyperspy.signals import BaseSignal, LazySignal, Signal1D
 
 from hyperspy_eelsid.edges import ELEMENTS, visible_groups
+from hyperspy_eelsid.energy_axis import edge_range
 from hyperspy_eelsid.exceptions import InvalidSpectraError, UnknownElementError
 from hyperspy_eelsid.identification import rules, table
 from hyperspy_eelsid.identification.axis_offset import energy_offset
-from hyperspy_eelsid.identification.predict import edge_range
 from hyperspy_eelsid.identification.relevance import relevance
 from hyperspy_eelsid.signals import ElementProbability
 
@@ -42,15 +42,25 @@ class ElementIdentification:
 
     Parameters
     ----------
-    probability : Probability of each element in each pixel, NaN in pixels that are masked or not valid spectra.
-    spectrum : Sum of all valid spectra.
-    intensity : Sum over the energy axis, with the navigation axes of the signal as its own.
-    energy : Energy axis of `spectrum` [eV], shape (n_channels,).
-    threshold : Probability from which an element counts as found in a pixel.
-    min_fraction : Smallest share of the valid pixels in which a reported element is found.
-    networks : Name or path of the networks.
-    candidates : Symbols of the elements that may be found.
-    masked : Number of pixels that were left out on purpose.
+    probability
+        Probability of each element in each pixel, NaN in pixels that are masked or not
+        valid spectra.
+    spectrum
+        Sum of all valid spectra.
+    intensity
+        Sum over the energy axis, with the navigation axes of the signal as its own.
+    energy
+        Energy axis of `spectrum` [eV], shape (n_channels,).
+    threshold
+        Probability from which an element counts as found in a pixel.
+    min_fraction
+        Smallest share of the valid pixels in which a reported element is found.
+    networks
+        Name or path of the networks.
+    candidates
+        Symbols of the elements that may be found.
+    masked
+        Number of pixels that were left out on purpose.
     """
 
     probability: ElementProbability
@@ -68,7 +78,8 @@ class ElementIdentification:
 
         Parameters
         ----------
-        show_progressbar : Show a progress bar; None takes HyperSpy's preference.
+        show_progressbar
+            Show a progress bar; None takes HyperSpy's preference.
 
         Raises
         ------
@@ -203,8 +214,10 @@ class ElementIdentification:
 
         Parameters
         ----------
-        elements : Symbols of the only elements that can be there; None for all 80.
-        exclude : Symbols of elements that cannot be there.
+        elements
+            Symbols of the only elements that can be there; None for all 80.
+        exclude
+            Symbols of elements that cannot be there.
 
         Raises
         ------
@@ -218,8 +231,10 @@ class ElementIdentification:
 
         Returns
         -------
-        A :class:`pandas.DataFrame` with the symbols as index and the columns ``probability``, ``pixels``, ``fraction``,
-        ``edges`` (group to onset energy [eV]) and ``rivals``.
+        pd.DataFrame
+            A :class:`pandas.DataFrame` with the symbols as index and the columns
+            ``probability``, ``pixels``, ``fraction``, ``edges`` (group to onset energy
+            [eV]) and ``rivals``.
         """
         import pandas as pd
 
@@ -243,11 +258,13 @@ class ElementIdentification:
 
         Parameters
         ----------
-        element : Symbol of the element.
+        element
+            Symbol of the element.
 
         Returns
         -------
-        The fall of the log-odds along the energy axis.
+        Signal1D
+            The fall of the log-odds along the energy axis.
 
         Raises
         ------
@@ -274,8 +291,11 @@ class ElementIdentification:
 
         Parameters
         ----------
-        filename : Name of the file, ending in ``.hspy`` or ``.zspy``.
-        **kwargs : Passed to :meth:`hyperspy.api.signals.BaseSignal.save`, e.g. ``overwrite=True``.
+        filename
+            Name of the file, ending in ``.hspy`` or ``.zspy``.
+        **kwargs
+            Passed to :meth:`hyperspy.api.signals.BaseSignal.save`, e.g.
+            ``overwrite=True``.
         """
         self.compute()
         signal = self.probability.deepcopy()
@@ -328,11 +348,13 @@ class ElementIdentification:
 
         Parameters
         ----------
-        fig : Figure to draw in, a new one by default.
+        fig
+            Figure to draw in, a new one by default.
 
         Returns
         -------
-        The matplotlib figure.
+        Figure
+            The matplotlib figure.
         """
         from hyperspy_eelsid.identification.plot import plot_identification
 
@@ -344,11 +366,13 @@ class ElementIdentification:
 
         Parameters
         ----------
-        **kwargs : Passed to :func:`hyperspy.api.plot.plot_images`.
+        **kwargs
+            Passed to :func:`hyperspy.api.plot.plot_images`.
 
         Returns
         -------
-        The matplotlib axes.
+        list[Axes] | Axes
+            The matplotlib axes.
 
         Raises
         ------
