@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from exspy.signals import EELSSpectrum
 
     from hyperspy_eelsid.identification import ElementIdentification
+    from hyperspy_eelsid.identification.ensemble import Ensemble
+    from hyperspy_eelsid.networks.card import Card
 
 INTERRUPTED = 130  # as shells report it
 FIT_PARAMETERS = {"beam-energy": "keV", "convergence-angle": "mrad", "collection-angle": "mrad"}
@@ -33,11 +35,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Parameters
     ----------
-    argv : Arguments without the program's name; None takes those of the process.
+    argv
+        Arguments without the program's name; None takes those of the process.
 
     Returns
     -------
-    Exit code: 0, 1 when a file could not be used, or 130 when the user stopped the run.
+    int
+        Exit code: 0, 1 when a file could not be used, or 130 when the user stopped the run.
     """
     arguments = _parser().parse_args(argv)
 
@@ -91,6 +95,12 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(command=_demo)
 
     models = commands.add_parser("models", help="list the networks that are installed")
+    models.add_argument("networks", nargs="*", help="names or folders; by default all installed")
+    models.add_argument(
+        "--verify",
+        action="store_true",
+        help="check every file, and the networks on a test spectrum",
+    )
     models.set_defaults(command=_models)
 
     doctor = commands.add_parser("doctor", help="versions, devices and a self-test")
@@ -183,22 +193,43 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _models(arguments: argparse.Namespace) -> int:
+    from hyperspy_eelsid.exceptions import EelsidError
     from hyperspy_eelsid.identification.ensemble import load, models
 
-    for name in models():
-        card = load(name).card.entries
-        print(f"{name}, {card['date']}, threshold {card['threshold']:g}")
-        for member in card["members"]:
-            print(f"  {member['file']}: {member['parameters'] / 1e6:.2f} million parameters")
-        for label, scores in card["scores"].items():
-            if isinstance(scores, dict):
-                values = ", ".join(
-                    f"{key} {value:.3g}"
-                    for key, value in scores.items()
-                    if isinstance(value, float)
-                )
-                print(f"  {label}: {values}")
-    return 0
+    failed = False
+    for name in arguments.networks or models():
+        try:
+            networks = load(name)
+            lines = _verified(networks) if arguments.verify else _described(networks.card)
+        except EelsidError as error:
+            failed = True
+            _complain(name, error)
+            continue
+        print(f"{name}: {networks.name}, threshold {networks.threshold:g}")
+        for line in lines:
+            print(f"  {line}")
+    return int(failed)
+
+
+def _verified(networks: Ensemble) -> Iterator[str]:
+    """What was checked of networks that could be loaded."""
+    for file in networks.card.files:
+        yield f"{file.file}: sha256 {file.sha256}, as the card says"
+    difference = networks.test_difference()
+    if difference is None:
+        yield "a probability for each element of the test spectrum; the card has none to compare with"
+    else:
+        yield f"test spectrum: as the card says, within {difference:.1g}"
+
+
+def _described(card: Card) -> Iterator[str]:
+    """What the card says of networks and scores."""
+    for member in card.members:
+        yield f"{member.network.file}, weight {member.weight:g}"
+    for label, scores in dict(card.entries.get("scores") or {}).items():
+        if isinstance(scores, dict):
+            numbers = {key: value for key, value in scores.items() if isinstance(value, float)}
+            yield f"{label}: {', '.join(f'{key} {value:.3g}' for key, value in numbers.items())}"
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
@@ -290,6 +321,12 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logging.disable(logging.NOTSET)
+
+
+def _complain(name: object, problem: object) -> None:
+    """One line on the error stream, of whatever several lines the problem has."""
+    text = " ".join(f"eelsid: {name}: {problem}".split())
+    print("".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text), file=sys.stderr)
 
 
 def _first_line(error: Exception) -> str:

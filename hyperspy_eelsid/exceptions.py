@@ -25,8 +25,16 @@ class MissingParametersError(EelsidError, ValueError):
     """Microscope parameters that are neither in the metadata nor in the call."""
 
 
+class ArgumentError(EelsidError, ValueError):
+    """An argument that is not of the kind, or not in the range, that it has to be."""
+
+
 class DeviceError(EelsidError, RuntimeError):
     """The networks cannot run on the device that was asked for."""
+
+
+class InstallationError(EelsidError, RuntimeError):
+    """A data file of the package is missing or damaged."""
 
 
 class WeightsError(EelsidError, RuntimeError):

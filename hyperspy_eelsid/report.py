@@ -35,10 +35,14 @@ class Result(NamedTuple):
 
     Attributes
     ----------
-    name : Name of the signal or of its file.
-    found : The identification.
-    fitted : Amount of each element that was fitted; may be empty.
-    truth : Amount of each element that is really there, of a simulation.
+    name
+        Name of the signal or of its file.
+    found
+        The identification.
+    fitted
+        Amount of each element that was fitted; may be empty.
+    truth
+        Amount of each element that is really there, of a simulation.
     """
 
     name: str
@@ -52,7 +56,8 @@ def write_folder(folder: Path, result: Result) -> None:
 
     Parameters
     ----------
-    folder : Where to write; made if it is not there.
+    folder
+        Where to write; made if it is not there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     found, fitted = result.found, result.fitted
@@ -140,9 +145,12 @@ def maps_figure(rows: Mapping[str, Maps], elements: Sequence[str]) -> Figure:
 
     Parameters
     ----------
-    rows : Label of the row -> element -> map, shape (y, x). An element that a row lacks leaves its
-        place empty. Colours begin at zero; those of ``"probability"`` end at one, others at the largest value.
-    elements : Symbols, in the order of the columns.
+    rows
+        Label of the row -> element -> map, shape (y, x). An element that a row lacks leaves
+        its place empty. Colours begin at zero; those of ``"probability"`` end at one,
+        others at the largest value.
+    elements
+        Symbols, in the order of the columns.
     """
     height, width = next(iter(next(iter(rows.values())).values())).shape
     panel_height = PANEL_WIDTH_IN * height / width
