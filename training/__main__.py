@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("abundances", help="how often each element occurs in a data set")
     command.add_argument("file", type=Path, help="HDF5 file written by simulate")
 
+    command = commands.add_parser("check", help="read a whole data set and tell what is damaged")
+    command.add_argument("file", type=Path, help="HDF5 file written by simulate")
+
     command = commands.add_parser("train", help="train a network; a stopped run goes on")
     _add_network_arguments(command, spectra=1_000_000)
     command.add_argument("--without", nargs="*", choices=EFFECTS, default=())
@@ -147,27 +151,34 @@ def main(arguments: list[str] | None = None) -> None:
         build(options.out, RUNS / "near_edges")
         checksums.write()
     elif options.command == "simulate":
-        from training.core_loss.dataset import write
+        from training.core_loss.dataset import DataSetError, write
 
-        write(
-            options.out,
-            recipe=options.recipe,
-            set_name=options.set_name,
-            seed=options.seed,
-            spectra=options.spectra,
-            without=tuple(options.without),
-            formulas=options.formulas,
-            processes=options.processes,
-        )
-    elif options.command == "abundances":
-        import h5py
+        try:
+            write(
+                options.out,
+                recipe=options.recipe,
+                set_name=options.set_name,
+                seed=options.seed,
+                spectra=options.spectra,
+                without=tuple(options.without),
+                formulas=options.formulas,
+                processes=options.processes,
+            )
+        except DataSetError as error:
+            sys.exit(f"simulate: {error}")
+    elif options.command in ("abundances", "check"):
+        from training.core_loss.dataset import DataSetError, abundances, damaged, opened
 
-        from training.core_loss.dataset import abundances
-
-        with h5py.File(options.file) as file:
-            print("element  contained  visible")
-            for element, (contained, visible) in abundances(file).items():
-                print(f"{element:7}  {contained:9}  {visible:7}")
+        try:
+            if bad := damaged(options.file):
+                sys.exit(f"{options.file} is damaged: {'; '.join(bad)}")
+            if options.command == "abundances":
+                print("element  contained  visible")
+                with opened(options.file) as file:
+                    for element, (contained, visible) in abundances(file).items():
+                        print(f"{element:7}  {contained:9}  {visible:7}")
+        except DataSetError as error:
+            sys.exit(f"{options.command}: {error}")
     elif options.command == "train":
         from training.learning.train import train
 
