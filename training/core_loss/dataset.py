@@ -153,7 +153,8 @@ def write(
     atomic), every drawn parameter of the spectra in the group ``parameters``, and what was drawn for each subshell in
     the table ``subshells``, whose columns ``spectrum`` and ``edge`` are indices of the spectrum and into
     :data:`hyperspy_eelsid.edges.EDGES`; its attributes name the elements, the edge groups, the entries of the library
-    of near edges that ``computed`` counts, and the recipe. It comes into being when all blocks are made, which are kept in the folder ``path + ".blocks"`` until then.
+    of near edges that ``computed`` counts, and the recipe. It comes into being when all blocks are made, which are kept
+    in the folder ``path + ".blocks"`` until then.
 
     Parameters
     ----------
