@@ -25,6 +25,14 @@ class MissingParametersError(EelsidError, ValueError):
     """Microscope parameters that are neither in the metadata nor in the call."""
 
 
+class UnusableFileError(EelsidError, ValueError):
+    """A file that cannot be opened, or would run code."""
+
+
+class NoSpectrumError(UnusableFileError):
+    """A file without an EELS signal."""
+
+
 class ArgumentError(EelsidError, ValueError):
     """An argument that is not of the kind, or not in the range, that it has to be."""
 
