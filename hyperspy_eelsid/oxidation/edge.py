@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import dask
 import dask.array as da
 import numpy as np
 from hyperspy.signals import BaseSignal
 
-from hyperspy_eelsid.edges import element_edges
+from hyperspy_eelsid.edges import EDGES, element_edges
 from hyperspy_eelsid.energy_axis import in_order
 from hyperspy_eelsid.exceptions import EnergyAxisError, SignalTypeError, UnknownElementError
 
@@ -23,6 +24,13 @@ BACKGROUND_EV = 50.0  # what is kept before the first line
 TAIL_EV = 20.0  # and after the second
 # 2p -> 3d and 3d -> 4f; of Zn and of Lu the shells are full
 _SERIES = {("L3", "L2"): range(21, 30), ("M5", "M4"): range(57, 71)}
+SERIES_ELEMENTS = tuple(
+    dict.fromkeys(
+        edge.element
+        for edge in EDGES
+        if any(edge.atomic_number in numbers for numbers in _SERIES.values())
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -137,6 +145,20 @@ class Region:
         """Width of a channel [eV]."""
         return float(self.energy[1] - self.energy[0])
 
+    def sample(self, most: int) -> tuple[np.ndarray, float | np.ndarray | None]:
+        """At most so many usable spectra, evenly from all over the image, and their variance."""
+        spectra = self.spectra.reshape(-1, len(self.energy))
+        step = -(-len(spectra) // most)
+        variance = self.variance
+        if np.ndim(variance):
+            variance = variance.reshape(spectra.shape)[::step]
+        spectra, variance = dask.compute(spectra[::step], variance)
+        spectra = np.asarray(spectra, float)
+        valid = usable(spectra)
+        if np.ndim(variance):
+            variance = np.asarray(variance, float)[valid]
+        return spectra[valid], variance
+
     def map(self, function: Any, columns: int, **arguments: Any) -> np.ndarray | da.Array:
         """Apply a function to all spectra, block by block where they are lazy.
 
@@ -153,7 +175,7 @@ class Region:
 
         def block(spectra: np.ndarray, variance: Any = self.variance) -> np.ndarray:
             pixels = np.asarray(spectra, float).reshape(-1, spectra.shape[-1])
-            valid = np.isfinite(pixels).all(axis=1) & (pixels != 0).any(axis=1)
+            valid = usable(pixels)
             if np.ndim(variance):
                 variance = np.asarray(variance, float).reshape(pixels.shape)[valid]
             result = np.full((len(pixels), columns), np.nan)
@@ -187,6 +209,11 @@ class Region:
         result.metadata.General.title = title
         result.metadata.set_item("Signal.quantity", quantity)
         return result
+
+
+def usable(spectra: np.ndarray) -> np.ndarray:
+    """Which spectra are finite in all channels and hold counts, bool, shape (n,)."""
+    return np.isfinite(spectra).all(axis=1) & (spectra != 0).any(axis=1)
 
 
 def check_type(signal: EELSSpectrum) -> None:
