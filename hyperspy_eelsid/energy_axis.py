@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 WINDOW_EV = (ENERGY_MIN_EV, ENERGY_MAX_EV)
+# an edge that lies so far outside of the window can still be seen when the energy axis is not well calibrated
+ONSET_TOLERANCE_EV = 5
 MINIMUM_WINDOW_EV = 35
 MINIMUM_CHANNELS = 8
 _EV_PER_PREFIX = {"": 1.0, "k": 1e3, "kilo": 1e3, "m": 1e-3, "milli": 1e-3}
@@ -150,6 +152,12 @@ def measured_window(
 ) -> tuple[float, float]:
     """First and last energy [eV] of an axis inside the window."""
     return max(energy.min(), window[0]), min(energy.max(), window[1])
+
+
+def edge_range(energy: np.ndarray) -> tuple[float, float]:
+    """Energies [eV] between which an onset can be seen on an energy axis."""
+    start, end = measured_window(energy)
+    return start - ONSET_TOLERANCE_EV, end + ONSET_TOLERANCE_EV
 
 
 def recorded(spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from hyperspy_eelsid.edges import ELEMENTS
-from hyperspy_eelsid.energy_axis import checked_energy
+from hyperspy_eelsid.energy_axis import checked_energy, edge_range
 from hyperspy_eelsid.exceptions import InvalidSpectraError
 from hyperspy_eelsid.identification import rules
-from hyperspy_eelsid.identification.predict import NetworkSettings, edge_range, predict_spectra
+from hyperspy_eelsid.identification.predict import NetworkSettings, predict_spectra
 
 
 class LiveIdentification:

@@ -8,23 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from hyperspy_eelsid.edges import ELEMENTS
-from hyperspy_eelsid.energy_axis import measured_window, without_nan_at_ends
+from hyperspy_eelsid.energy_axis import edge_range, measured_window, without_nan_at_ends
 from hyperspy_eelsid.identification import ensemble, network_input, rules
 from hyperspy_eelsid.networks.blocks import in_blocks
 
 if TYPE_CHECKING:
     import dask.array as da
 
-# an edge that lies so far outside of the window can still be seen when the energy axis is not well calibrated
-ONSET_TOLERANCE_EV = 5
 # what lies beyond is no number of counts, in whatever unit, and would overflow single precision
 LARGEST_COUNTS, SMALLEST_COUNTS = 1e18, 1e-18
-
-
-def edge_range(energy: np.ndarray) -> tuple[float, float]:
-    """Energies [eV] between which an onset can be seen on an energy axis."""
-    start, end = measured_window(energy)
-    return start - ONSET_TOLERANCE_EV, end + ONSET_TOLERANCE_EV
 
 
 class NetworkSettings(NamedTuple):

@@ -17,10 +17,10 @@ from hyperspy.api import load, preferences
 from hyperspy.signals import BaseSignal, LazySignal, Signal1D
 
 from hyperspy_eelsid.edges import ELEMENTS, visible_groups
+from hyperspy_eelsid.energy_axis import edge_range
 from hyperspy_eelsid.exceptions import InvalidSpectraError, UnknownElementError
 from hyperspy_eelsid.identification import rules, table
 from hyperspy_eelsid.identification.axis_offset import energy_offset
-from hyperspy_eelsid.identification.predict import edge_range
 from hyperspy_eelsid.identification.relevance import relevance
 from hyperspy_eelsid.signals import ElementProbability
 

@@ -7,21 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import dask.array as da
 import numpy as np
 
-from hyperspy_eelsid.quantification.linear_model import (
-    DesignMatrix,
-    LinearFit,
-    PixelDesigns,
-    edges_of,
-    linear_parts,
-    low_loss_pixels,
-    mean_low_loss,
-    mean_onsets,
-    mean_spectrum,
-    scale_parameter,
-)
+from hyperspy_eelsid.quantification.linear_model import LinearModel
 
 if TYPE_CHECKING:
     from exspy.models import EELSModel
@@ -62,7 +50,7 @@ def elemental_maps(
             raise ValueError("The low-loss spectrum of the model tells the number of electrons.")
         factor = factor / np.asarray(getattr(electrons, "data", electrons))
     maps = {}
-    for element, edges in edges_of(model).items():
+    for element, edges in LinearModel(model).edges.items():
         amount = edges[0].intensity.as_signal() * factor
         error = edges[0].intensity.as_signal(field="std") * factor
         maps[element] = _described(amount, element, quantity, error**2)
@@ -91,7 +79,7 @@ def composition(model: EELSModel) -> dict[str, BaseSignal]:
     amounts = np.stack([amount.data for amount in maps.values()])
     variances = [m.metadata.Signal.Noise_properties.variance.data for m in maps.values()]
     total = amounts.sum(axis=0)
-    correlation = _mean_fit(model).correlation[-len(maps) :, -len(maps) :]
+    correlation = LinearModel(model).mean_fit.correlation[-len(maps) :, -len(maps) :]
     errors = np.sqrt(np.stack(variances))
     # of a total below its own standard error, which noise alone can make, no fraction means anything
     noise = np.sqrt(np.maximum(np.einsum("i...,ij,j...->...", errors, correlation, errors), 0))
@@ -123,41 +111,9 @@ def residual(model: EELSModel) -> EELSSpectrum:
     -------
     A signal like that of the model, lazy if it is; NaN in pixels that were not fitted.
     """
-    designs = PixelDesigns(model)
-    data, low_losses = model.signal.data, low_loss_pixels(model)
-    factors = [scale_parameter(part[0]).map["values"].ravel() for part in linear_parts(model)]
-    inputs = [np.stack(factors, axis=1), designs.which[:, None]]
-    if low_losses is not None:
-        inputs.append(low_losses)
-
-    def expected(
-        factors: np.ndarray, which: np.ndarray, low_loss: np.ndarray | None = None
-    ) -> np.ndarray:
-        spectra = np.full((len(factors), data.shape[-1]), np.nan)
-        for pixels, columns in designs.groups(which[:, 0], low_loss):
-            spectra[pixels] = factors[pixels] @ columns.T
-        return spectra
-
-    if model.signal._lazy:
-        chunks = data.reshape(-1, data.shape[-1]).chunks[0]
-        inputs = [da.asarray(values).rechunk((chunks, -1)) for values in inputs]
-        fitted = da.map_blocks(
-            expected, *inputs, chunks=(chunks, data.shape[-1:]), dtype=np.float64
-        )
-    else:
-        fitted = expected(*map(np.asarray, inputs))
-    fitted = fitted.reshape(data.shape)
-    result = model.signal._deepcopy_with_new_data(data - fitted)
+    result = model.signal._deepcopy_with_new_data(model.signal.data - LinearModel(model).expected())
     result.metadata.General.title = f"{model.signal.metadata.General.title} residual".strip()
     return result
-
-
-def _mean_fit(model: EELSModel) -> LinearFit:
-    """Fit of the mean spectrum in the fitted channels."""
-    channels = np.flatnonzero(model._channel_switches)
-    expected = mean_spectrum(model.signal.data)[channels]
-    columns = DesignMatrix(model, mean_onsets(model))(mean_low_loss(model))
-    return LinearFit(columns[channels], expected)
 
 
 def _described(signal: BaseSignal, element: str, quantity: str, variance: BaseSignal) -> BaseSignal:
