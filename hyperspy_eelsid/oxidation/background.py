@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hyperspy_eelsid.exceptions import EnergyAxisError
+from hyperspy_eelsid.exceptions import ArgumentError, EnergyAxisError
 
 if TYPE_CHECKING:
     from hyperspy_eelsid.oxidation.edge import WhiteLineEdge
@@ -57,7 +57,7 @@ def background_window(
         return None
     if isinstance(given, str):
         if given != "auto":
-            raise ValueError(
+            raise ArgumentError(
                 f"background is 'auto', None or a window in eV such as (600, 630), not {given!r}."
             )
         return before_edge(energy, edge)

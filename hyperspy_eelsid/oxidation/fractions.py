@@ -12,7 +12,7 @@ import dask.array as da
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from hyperspy_eelsid.exceptions import EnergyAxisError, UnknownElementError
+from hyperspy_eelsid.exceptions import ArgumentError, EnergyAxisError, UnknownElementError
 from hyperspy_eelsid.oxidation.background import (
     LEAST_COUNTS,
     background_window,
@@ -20,6 +20,7 @@ from hyperspy_eelsid.oxidation.background import (
     fit_background,
     noise_levels,
     shared_noise,
+    smooth,
     variance_of,
 )
 from hyperspy_eelsid.oxidation.edge import SERIES_ELEMENTS, Region, WhiteLineEdge, check_type
@@ -46,9 +47,9 @@ MOST_REFERENCES = 6  # whose subsets are tried
 BEFORE_EV, AFTER_EV = 8.0, 12.0  # of the first and of the second onset, what is fitted
 SAME_AREA = 0.1  # relative difference of references that have been brought to the same area
 DRIFT_ROUNDS = 2
-SAMPLE = 2048  # spectra that tell shift, blur and noise of an image
+SAMPLE, NOISE_SAMPLE = 2048, 256  # spectra that tell shift and blur of an image, and its noise
 SIGNIFICANT = 5.0  # standard errors of the amount, below which a pixel has no fractions
-BELIEVABLE = 1.2  # reduced chi-squared of an image, above which references do not explain it
+BELIEVABLE = 1.1  # reduced chi-squared of an image, above which references do not explain it
 EXPONENT = 3.0
 ALIGNMENTS = ("image", "pixel", None)
 _CHARGE = re.compile(r"(\d+(?:\.\d+)?)\s*\+|^[A-Z][a-z]?\s*(\d+(?:\.\d+)?)$")
@@ -116,6 +117,7 @@ def oxidation_fractions(
     edge: str | None = None,
     background: tuple[float, float] | str | None = "auto",
     energy_offset: float = 0.0,
+    low_loss: EELSSpectrum | None = None,
 ) -> OxidationFractions:
     """Fit reference spectra to every pixel: fractions of oxidation states with errors.
 
@@ -146,6 +148,8 @@ def oxidation_fractions(
         has been removed. That of references is treated alike, in any case with ``"auto"``.
     energy_offset
         How far the energy axis of the signal is off [eV], such as ``found.energy_offset`` of an identification.
+    low_loss
+        Low loss of the same pixels, or one spectrum for all: pixels of more than 0.6 mean free paths are left out.
 
     Returns
     -------
@@ -155,12 +159,14 @@ def oxidation_fractions(
 
     Raises
     ------
-    ValueError
+    hyperspy_eelsid.exceptions.ArgumentError
         If there are fewer than two references or more than six, or two are the same.
     hyperspy_eelsid.exceptions.EnergyAxisError
         If a window cuts the lines, or channels are wider than 1 eV.
     hyperspy_eelsid.exceptions.UnknownElementError
         If the references do not tell the edge, or are of different ones.
+    hyperspy_eelsid.exceptions.ThicknessError
+        If most of the specimen is too thick.
 
     Notes
     -----
@@ -177,13 +183,13 @@ def oxidation_fractions(
     0.5
     """
     if align not in ALIGNMENTS:
-        raise ValueError(f"align is 'image', 'pixel' or None, not {align!r}.")
+        raise ArgumentError(f"align is 'image', 'pixel' or None, not {align!r}.")
     check_type(signal)
     labelled = _labelled(references)
     white_lines = _edge(labelled, edge)
     if white_lines.element == "Fe" and align is not None:
         _logger.warning("%s", IRON)
-    region = Region.of_edge(signal, white_lines, energy_offset)
+    region = Region.of_edge(signal, white_lines, energy_offset, low_loss)
     spectra, variance = region.sample(SAMPLE)
     if not len(spectra):
         raise EnergyAxisError("There is no spectrum whose channels are all finite.")
@@ -205,17 +211,17 @@ def _labelled(
         ]
         labelled = dict(zip(labels, references, strict=True))
         if len(labelled) < len(labels):
-            raise ValueError(
+            raise ArgumentError(
                 f"Several references have the same title: {', '.join(labels)}. Give them labels as a dictionary."
             )
     if not 2 <= len(labelled) <= MOST_REFERENCES:
-        raise ValueError(
+        raise ArgumentError(
             f"Fractions are of 2 to {MOST_REFERENCES} references, not of {len(labelled)}."
         )
     for label, reference in labelled.items():
         check_type(reference)
         if reference.axes_manager.navigation_size > 1:
-            raise ValueError(
+            raise ArgumentError(
                 f"The reference {label!r} is an image of {reference.axes_manager.navigation_size} spectra; give one "
                 "spectrum, for instance reference.mean()."
             )
@@ -316,11 +322,13 @@ class _Model:
         check_apart(columns, list(references))
         noise = (np.nan, np.nan, 1.0, 1.0)
         if variance is None:
-            constant, slope = noise_levels(spectra, under)
-            expected = variance_of(np.maximum(spectra, 0), constant, slope)
+            few = spectra[:: -(-len(spectra) // NOISE_SAMPLE)]
+            under = fit_background(few, region.energy, window)
+            constant, slope = noise_levels(few, under)
+            expected = variance_of(smooth(few, 5), constant, slope)
             before = before_edge(region.energy, edge)
             single, shared = (
-                float(shared_noise(spectra, expected, before, channels, pooled=True)[0, 0])
+                float(shared_noise(few, expected, before, channels, pooled=True)[0, 0])
                 for channels in (1, None)
             )
             noise = (

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+from scipy.linalg import eigh
 from scipy.ndimage import gaussian_filter1d
 from scipy.optimize import minimize
 
+from hyperspy_eelsid.exceptions import ArgumentError
 from hyperspy_eelsid.oxidation.references import FWHM_PER_SIGMA
 
 FINE_EV = 0.1
 MARGIN_EV = 8.0
-SHIFT_RANGE_EV, SHIFT_STEP_EV = 6.0, 0.25
-BLURS_EV = (0.0, 0.7, 1.4, 2.1)
+SHIFT_RANGE_EV, SHIFT_STEP_EV = 6.0, 0.5
+BLURS_EV = (0.0, 1.5)
+COMPONENTS = 12
 LARGEST_BLUR_EV = 5.0
 PIXEL_RANGE_EV, PIXEL_STEP_EV = 2.0, 0.1
 ALIKE = 0.9999  # cosine of two references that cannot be told apart
@@ -70,7 +73,7 @@ def check_apart(columns: Columns, labels: list[str]) -> None:
     spectra = spectra / np.linalg.norm(spectra, axis=0)
     for i, j in combinations(range(columns.number), 2):
         if spectra[:, i] @ spectra[:, j] > ALIKE:
-            raise ValueError(
+            raise ArgumentError(
                 f"The references {labels[i]!r} and {labels[j]!r} are the same spectrum: nothing tells their fractions."
             )
 
@@ -80,7 +83,8 @@ def image_shift_and_blur(
 ) -> tuple[float, float]:
     """Shift and blur of the references with which all spectra are fitted best.
 
-    The sum of squares that a fit leaves of all spectra depends on them through their second moments alone.
+    The sum of squares that a fit leaves of all spectra depends on them through their second moments alone, of which
+    the largest components hold what is not noise.
 
     Parameters
     ----------
@@ -95,12 +99,16 @@ def image_shift_and_blur(
     """
     weighted = spectra * weights
     moments = weighted.T @ weighted
+    size = len(moments)
+    kept = min(COMPONENTS, len(spectra), size)
+    strengths, components = eigh(moments, subset_by_index=(size - kept, size - 1))
+    components = components * np.sqrt(np.maximum(strengths, 0))
 
     def left(parameters: tuple[float, float]) -> float:
         shift, blur = parameters
         basis, _ = np.linalg.qr(columns(shift, abs(blur)) * weights[:, np.newaxis])
         outside = max(abs(blur) - LARGEST_BLUR_EV, 0) + max(abs(shift) - SHIFT_RANGE_EV, 0)
-        return -np.sum(basis * (moments @ basis)) * (1 - outside)
+        return -np.sum((components.T @ basis) ** 2) * (1 - outside)
 
     shifts = np.arange(-SHIFT_RANGE_EV, SHIFT_RANGE_EV + 1e-9, SHIFT_STEP_EV) if align else [0.0]
     blurs = BLURS_EV if broaden else [0.0]
