@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from exspy.components import EELSCLEdge
-from exspy.models.eelsmodel import EELSModel  # noqa: F401 (exspy's components need it to be imported)
 
-try:  # the class that reads GOSH files has no public name
-    from exspy._misc.eels.gosh_gos import GoshGOS
-except ImportError as error:  # pragma: no cover
-    raise ImportError("This version of exspy keeps its GOSH reader in another place.") from error
-
+from hyperspy_eelsid._upstream import GoshGOS, is_one_spectrum, rebuilt_from, suppressed
 from hyperspy_eelsid.edges import element_edges
 from hyperspy_eelsid.exceptions import UnknownElementError
 from hyperspy_eelsid.shipped import PACKAGE, shipped
@@ -68,10 +63,9 @@ class CoreLossEdge(EELSCLEdge):
         self.element, self.subshell = element_subshell.split("_")
         self.name = element_subshell
         self.GOS = BundledGOS(element_subshell)
-        with self.onset_energy.events.value_changed.suppress():
+        with suppressed(self.onset_energy.events.value_changed):
             self.onset_energy.value = self.GOS.onset_energy
-        del self._whitelist["GOS"]
-        self._whitelist["element_subshell"] = ("init", element_subshell)
+        rebuilt_from(self, element_subshell=element_subshell)
 
     def function_nd(
         self, *args: np.ndarray, parameters_values: list[np.ndarray] | None = None
@@ -91,7 +85,7 @@ class CoreLossEdge(EELSCLEdge):
             Shape (..., n_channels).
         """
         (energy,) = args
-        if not self._is_navigation_multidimensional:
+        if is_one_spectrum(self):
             return self.function(energy)
         if parameters_values is None:
             parameters_values = [parameter.map["values"] for parameter in self.parameters]

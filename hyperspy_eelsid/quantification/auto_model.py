@@ -11,6 +11,7 @@ from exspy.components import EELSCLEdge
 from exspy.models import EELSModel
 from hyperspy.components1d import PowerLaw
 
+from hyperspy_eelsid._upstream import with_data
 from hyperspy_eelsid.edges import Edge, edges_in_window, visible_groups
 from hyperspy_eelsid.edges.component import CoreLossEdge
 from hyperspy_eelsid.energy_axis import edge_range, energy_axis, in_order, measured_window
@@ -192,7 +193,7 @@ def _fittable_energy(signal: EELSSpectrum) -> np.ndarray:
 def _with_parameters(signal: EELSSpectrum, **given: float | None) -> EELSSpectrum:
     """The signal, or with parameters given in the call a copy that shares the data and has them in its metadata."""
     if any(value is not None for value in given.values()):
-        signal = signal._deepcopy_with_new_data(signal.data)
+        signal = with_data(signal, signal.data)
         for name, value in given.items():
             if value is not None:
                 signal.metadata.set_item(_PARAMETERS[name][0], value)

@@ -18,6 +18,7 @@ from hyperspy.components1d import PowerLaw
 from scipy.signal import fftconvolve
 from tqdm.dask import TqdmCallback
 
+from hyperspy_eelsid._upstream import convolution_energies, fitted_channels
 from hyperspy_eelsid.exceptions import InvalidSpectraError
 from hyperspy_eelsid.quantification.least_squares import LinearFit
 
@@ -55,7 +56,7 @@ class LinearModel:
     @cached_property
     def channels(self) -> np.ndarray:
         """Indices of the channels that are fitted, shape (n_fitted,)."""
-        return np.flatnonzero(self.model._channel_switches)
+        return np.flatnonzero(fitted_channels(self.model))
 
     @cached_property
     def edges(self) -> dict[str, list[EELSCLEdge]]:
@@ -345,7 +346,7 @@ class DesignMatrix:
         self._convolved = np.array([part[0].convolved for part in parts])
         if linear.model.convolved:
             convolved = [part for part in parts if part[0].convolved]
-            self._padded = _shapes(convolved, linear.model._convolution_axis)
+            self._padded = _shapes(convolved, convolution_energies(linear.model))
         _set_onsets(linear.onset_parameters, before)
 
     def __call__(self, low_loss: np.ndarray | None = None) -> np.ndarray:

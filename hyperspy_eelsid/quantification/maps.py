@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hyperspy_eelsid._upstream import with_data
 from hyperspy_eelsid.quantification.linear_model import LinearModel
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from hyperspy.signals import BaseSignal
 
 NM2_PER_BARN = 1e-10
+ROUNDING = 1e-9  # share of the counts that a fit in double precision cannot tell from nothing
 
 
 def elemental_maps(
@@ -67,7 +69,7 @@ def composition(model: EELSModel) -> dict[str, BaseSignal]:
     Returns
     -------
     A signal with the navigation axes of the image for each element, between 0 and 1; NaN where the sum of the
-    amounts is below its own standard error, or nothing was fitted. The variance, in
+    amounts is below its own standard error or the rounding errors of the fit, or nothing was fitted. The variance, in
     ``metadata.Signal.Noise_properties.variance``, is propagated to first order from the errors of the amounts,
     with their correlations in the fit of the mean spectrum.
 
@@ -79,11 +81,16 @@ def composition(model: EELSModel) -> dict[str, BaseSignal]:
     amounts = np.stack([amount.data for amount in maps.values()])
     variances = [m.metadata.Signal.Noise_properties.variance.data for m in maps.values()]
     total = amounts.sum(axis=0)
-    correlation = LinearModel(model).mean_fit.correlation[-len(maps) :, -len(maps) :]
+    linear = LinearModel(model)
+    correlation = linear.mean_fit.correlation[-len(maps) :, -len(maps) :]
     errors = np.sqrt(np.stack(variances))
     # of a total below its own standard error, which noise alone can make, no fraction means anything
     noise = np.sqrt(np.maximum(np.einsum("i...,ij,j...->...", errors, correlation, errors), 0))
-    total = np.where((total > 0) & (total >= noise), total, np.nan)
+    counts = linear.factors * linear.mean_columns[linear.channels].sum(axis=0)
+    share = counts[:, linear.n_background :].sum(axis=1) / np.maximum(counts.sum(axis=1), 1e-300)
+    # without noise there are amounts of rounding errors, whose own standard errors are as small
+    found = (total >= noise) & (share.reshape(total.shape) > ROUNDING)
+    total = np.where(found, total, np.nan)
     weighted = errors / total
     result = {}
     for number, (element, amount) in enumerate(maps.items()):
@@ -92,10 +99,10 @@ def composition(model: EELSModel) -> dict[str, BaseSignal]:
         slopes = (own - fraction) * weighted
         variance = np.einsum("i...,ij,j...->...", slopes, correlation, slopes)
         result[element] = _described(
-            amount._deepcopy_with_new_data(fraction),
+            with_data(amount, fraction),
             element,
             "Atomic fraction",
-            amount._deepcopy_with_new_data(np.maximum(variance, 0)),
+            with_data(amount, np.maximum(variance, 0)),
         )
     return result
 
@@ -111,7 +118,7 @@ def residual(model: EELSModel) -> EELSSpectrum:
     -------
     A signal like that of the model, lazy if it is; NaN in pixels that were not fitted.
     """
-    result = model.signal._deepcopy_with_new_data(model.signal.data - LinearModel(model).expected())
+    result = with_data(model.signal, model.signal.data - LinearModel(model).expected())
     result.metadata.General.title = f"{model.signal.metadata.General.title} residual".strip()
     return result
 

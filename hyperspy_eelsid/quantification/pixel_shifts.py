@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hyperspy_eelsid._upstream import with_data
 from hyperspy_eelsid.edges import visible_groups
 from hyperspy_eelsid.quantification.least_squares import LinearFit
 from hyperspy_eelsid.quantification.linear_model import LinearModel, PixelDesigns, PixelFits
@@ -69,7 +70,7 @@ def _keep(linear: LinearModel, shifts: np.ndarray) -> BaseSignal:
         for edge in edges:
             edge.onset_energy.map["values"][:] = edge.GOS.onset_energy + shift + shifts
     model.fetch_stored_values()
-    result = edge.onset_energy.as_signal()._deepcopy_with_new_data(shifts)
+    result = with_data(edge.onset_energy.as_signal(), shifts)
     result.metadata.General.title = "Onset shift"
     result.metadata.set_item("Signal.quantity", "Onset shift (eV)")
     return result
