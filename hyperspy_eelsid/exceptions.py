@@ -17,6 +17,10 @@ class InvalidSpectraError(EelsidError, ValueError):
     """There is no spectrum with finite, positive counts."""
 
 
+class ThicknessError(EelsidError, ValueError):
+    """The specimen is too thick for what was asked."""
+
+
 class UnknownElementError(EelsidError, ValueError):
     """An element that is not one of the 80, or that has no edge where one is needed."""
 
