@@ -6,8 +6,9 @@ exspy's EELSSpectrum then has the methods ``identify_elements`` and ``auto_model
 
 from importlib.metadata import version
 
-from hyperspy_eelsid import _attach
+from hyperspy_eelsid import _attach, _fork
 
 __version__ = version("hyperspy-eelsid")
 
 _attach.arrange()
+_fork.arrange()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -60,8 +61,14 @@ def load(path: str | Path) -> list[BaseSignal]:
     """
     import hyperspy.api as hs
 
+    if not isinstance(path, str | os.PathLike):
+        raise UnusableFileError(f"a file is named by a text or a path, not by {path!r:.80}.")
     path = Path(path)
-    if not path.is_file() and not path.is_dir():  # a .zspy file is a folder
+    try:
+        there = path.is_file() or path.is_dir()  # a .zspy file is a folder
+    except (OSError, ValueError):  # a name too long, or with a null
+        there = False
+    if not there:
         raise UnusableFileError("no such file.")
     try:
         with _quiet():

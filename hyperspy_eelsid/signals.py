@@ -1,6 +1,9 @@
-"""The signal class of element probabilities."""
+"""The signal class of element probabilities; and signals in a form that can be sent to other processes."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
 
 from hyperspy.signals import BaseSignal, LazySignal1D, Signal1D
 
@@ -24,6 +27,42 @@ class ElementProbability(Signal1D):
         chosen.metadata.General.title = element
         return chosen.T if self.axes_manager.navigation_dimension else chosen
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return unpack, (pack(self),)
+
 
 class LazyElementProbability(ElementProbability, LazySignal1D):
     """Element probabilities that are computed when they are asked for."""
+
+
+@dataclass(frozen=True)
+class PackedSignal:
+    """What a signal is made of; unlike signals of HyperSpy 2.5 it can be pickled.
+
+    Parameters
+    ----------
+    kind
+        Class of the signal.
+    data
+        Its data, a NumPy or dask array.
+    axes
+        Descriptions of its axes, in the order of the data.
+    metadata
+        Its metadata.
+    """
+
+    kind: type[BaseSignal]
+    data: Any
+    axes: list[dict[str, Any]]
+    metadata: dict[str, Any]
+
+
+def pack(signal: BaseSignal) -> PackedSignal:
+    """A signal in a form that can be pickled, and so be sent to another process."""
+    axes = list(signal.axes_manager.as_dictionary().values())
+    return PackedSignal(type(signal), signal.data, axes, signal.metadata.as_dictionary())
+
+
+def unpack(packed: PackedSignal) -> BaseSignal:
+    """The signal that was packed by :func:`pack`."""
+    return packed.kind(packed.data, axes=packed.axes, metadata=packed.metadata)

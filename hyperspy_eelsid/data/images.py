@@ -8,6 +8,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.special import erf
 
+from hyperspy_eelsid import arguments
+
 if TYPE_CHECKING:
     from exspy.signals import EELSSpectrum
 
@@ -61,7 +63,7 @@ def superlattice(
     """
     from hyperspy_eelsid.data.simulation import simulate
 
-    _check_shape(shape)
+    _check(shape, seed, show_progressbar)
     rng = np.random.default_rng(seed)
     field_of_view = 24.0, 52.0
     thickness = np.linspace(20.0, 40.0, shape[0])
@@ -104,7 +106,7 @@ def titanium_oxynitride(
     """
     from hyperspy_eelsid.data.simulation import simulate
 
-    _check_shape(shape)
+    _check(shape, seed, show_progressbar)
     rng = np.random.default_rng(seed)
     field_of_view = 12.0, 20.0
     thickness = np.full(shape[0], 30.0)
@@ -168,6 +170,7 @@ def areal_density(
     return density
 
 
-def _check_shape(shape: tuple[int, int]) -> None:
-    if len(shape) != 2 or min(shape) < 1:
-        raise ValueError(f"shape must be two positive numbers of pixels, not {shape!r}.")
+def _check(shape: tuple[int, int], seed: int, show_progressbar: bool | None) -> None:
+    arguments.two_whole_numbers("shape", shape)
+    arguments.whole_number("seed", seed, least=0)
+    arguments.flag("show_progressbar", show_progressbar, or_none=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from hyperspy_eelsid.edges import ELEMENTS, ENERGY_MAX_EV, ENERGY_MIN_EV
 from hyperspy_eelsid.exceptions import ArgumentError, WeightsError
 from hyperspy_eelsid.networks.card import Card
-from hyperspy_eelsid.networks.session import Networks
+from hyperspy_eelsid.networks.session import Networks, check_device
 from hyperspy_eelsid.shipped import PACKAGE, shipped
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -70,6 +70,7 @@ def load(networks: str | Path | None = None, device: str = "auto") -> Ensemble:
     ArgumentError
         If `networks` is neither a text nor a path.
     """
+    check_device(device)
     if networks is None:
         return _load(WEIGHTS, device, _state(WEIGHTS))
     if not isinstance(networks, str | os.PathLike):

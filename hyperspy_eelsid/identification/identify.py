@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +11,10 @@ import dask.array as da
 import numpy as np
 from hyperspy.signals import BaseSignal, LazySignal
 
+from hyperspy_eelsid import arguments
 from hyperspy_eelsid.edges import ELEMENTS
 from hyperspy_eelsid.energy_axis import energy_axis, in_order
-from hyperspy_eelsid.exceptions import SignalTypeError
+from hyperspy_eelsid.exceptions import ArgumentError, SignalTypeError
 from hyperspy_eelsid.identification import rules
 from hyperspy_eelsid.identification.predict import NetworkSettings, predict_signal
 from hyperspy_eelsid.identification.result import ElementIdentification, computed
@@ -102,11 +102,13 @@ def identify_elements(
     >>> s.identify_elements().elements  # doctest: +SKIP
     ['O', 'Ti', 'Mn', 'La', 'Ba']
     """
-    rules.check_share("min_fraction", min_fraction)
+    arguments.share("min_fraction", min_fraction)
     if threshold is not None:
-        rules.check_share("threshold", threshold)
-    if batch_size is not None and not (isinstance(batch_size, Integral) and batch_size > 0):
-        raise ValueError(f"batch_size must be a positive whole number, not {batch_size!r}.")
+        arguments.share("threshold", threshold)
+    if batch_size is not None:
+        arguments.whole_number("batch_size", batch_size)
+    arguments.flag("add_elements", add_elements)
+    arguments.flag("show_progressbar", show_progressbar, or_none=True)
     axes = signal.axes_manager.signal_axes
     if signal.metadata.get_item("Signal.signal_type") != "EELS" or len(axes) != 1:
         raise SignalTypeError(
@@ -147,10 +149,13 @@ def _pixel_mask(mask: BaseSignal | np.ndarray | None, signal: EELSSpectrum) -> n
     if mask is None:
         return None
     # HyperSpy shapes signals like their data, and plain arrays like `navigation_shape`
-    masked = np.asarray(mask.data) if isinstance(mask, BaseSignal) else np.asarray(mask).T
+    try:
+        masked = np.asarray(mask.data) if isinstance(mask, BaseSignal) else np.asarray(mask).T
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"navigation_mask must be a boolean array ({error}).") from error
     shape = signal.axes_manager.navigation_shape[::-1]
     if masked.shape != (shape or (1,)) or masked.dtype != bool:
-        raise ValueError(
+        raise ArgumentError(
             f"navigation_mask must be boolean and have the navigation shape {shape[::-1] or (1,)}, "
             f"not {masked.dtype} and {masked.shape[::-1]}."
         )

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from hyperspy_eelsid import arguments
 from hyperspy_eelsid.edges import ELEMENTS
-from hyperspy_eelsid.energy_axis import checked_energy, edge_range
+from hyperspy_eelsid.energy_axis import checked_energy, edge_range, without_nan_at_ends
 from hyperspy_eelsid.exceptions import InvalidSpectraError
 from hyperspy_eelsid.identification import rules
-from hyperspy_eelsid.identification.predict import NetworkSettings, predict_spectra
+from hyperspy_eelsid.identification.predict import NetworkSettings, plausible, predict_spectra
 
 
 class LiveIdentification:
@@ -56,11 +57,13 @@ class LiveIdentification:
         device: str = "auto",
         accumulate: bool = False,
     ) -> None:
-        self.energy = checked_energy(np.asarray(energy, float))
+        self.energy = arguments.energies("energy", energy)
+        checked_energy(self.energy)
+        arguments.flag("accumulate", accumulate)
         self.accumulate = accumulate
         self._networks = NetworkSettings(networks, device)
         self.threshold = self._networks.load().threshold if threshold is None else threshold
-        rules.check_share("threshold", self.threshold)
+        arguments.share("threshold", self.threshold)
         self._candidates = rules.candidates(elements, exclude)
         self.reset()
 
@@ -85,14 +88,19 @@ class LiveIdentification:
         Raises
         ------
         InvalidSpectraError
-            If the frame has another number of channels, or no finite, positive counts.
+            If the frame has another number of channels, or no finite, positive counts; it is then not added
+            to the others.
         """
-        counts = np.asarray(counts, float)
+        counts = self._numbers(counts)
         if counts.ndim not in (1, 2) or counts.shape[-1] != len(self.energy):
             raise InvalidSpectraError(
                 f"A frame has {len(self.energy)} channels along its last axis, not {counts.shape}."
             )
-        spectrum = counts.reshape(-1, len(self.energy)).sum(axis=0)
+        spectrum = without_nan_at_ends(counts.reshape(-1, len(self.energy)).sum(axis=0))
+        if not plausible(
+            spectrum
+        ).all():  # before it is added, for the sum would never be finite again
+            raise InvalidSpectraError("The frame has no finite, positive counts in the window.")
         if self.accumulate:
             spectrum = self._sum = self._sum + spectrum
         window = edge_range(self.energy)
@@ -103,3 +111,13 @@ class LiveIdentification:
             raise InvalidSpectraError("The frame has no finite, positive counts in the window.")
         judged = rules.judge(probability[0], self.threshold, *window, possible=self._candidates)
         return {ELEMENTS[i]: float(judged.probability[0, i]) for i in judged.elements}
+
+    @staticmethod
+    def _numbers(values: object) -> np.ndarray:
+        """An array of real numbers."""
+        try:
+            return np.asarray(values, float)
+        except (TypeError, ValueError) as error:
+            raise InvalidSpectraError(
+                f"A frame is an array of numbers, not {values!r:.80}."
+            ) from error

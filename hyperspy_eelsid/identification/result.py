@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
@@ -13,16 +14,17 @@ from typing import TYPE_CHECKING, Any
 import dask
 import numpy as np
 from dask.diagnostics import ProgressBar
-from hyperspy.api import load, preferences
+from hyperspy.api import preferences
 from hyperspy.signals import BaseSignal, LazySignal, Signal1D
 
+from hyperspy_eelsid import arguments
 from hyperspy_eelsid.edges import ELEMENTS, visible_groups
 from hyperspy_eelsid.energy_axis import edge_range
-from hyperspy_eelsid.exceptions import InvalidSpectraError, UnknownElementError
-from hyperspy_eelsid.identification import rules, table
+from hyperspy_eelsid.exceptions import InvalidSpectraError, UnknownElementError, WeightsError
+from hyperspy_eelsid.identification import ensemble, rules, saved, table
 from hyperspy_eelsid.identification.axis_offset import energy_offset
 from hyperspy_eelsid.identification.relevance import relevance
-from hyperspy_eelsid.signals import ElementProbability
+from hyperspy_eelsid.signals import ElementProbability, PackedSignal, pack, unpack
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -61,6 +63,8 @@ class ElementIdentification:
         Symbols of the elements that may be found.
     masked
         Number of pixels that were left out on purpose.
+    is_loaded
+        Whether it comes from a file, whose networks are not run unasked.
     """
 
     probability: ElementProbability
@@ -72,6 +76,7 @@ class ElementIdentification:
     networks: str
     candidates: tuple[str, ...] = ELEMENTS
     masked: int = 0
+    is_loaded: bool = False
 
     def compute(self, show_progressbar: bool | None = None) -> None:
         """Compute the results of a lazy signal, reading its data once; those in memory stay as they are.
@@ -86,6 +91,7 @@ class ElementIdentification:
         InvalidSpectraError
             If there is no pixel with positive, finite counts.
         """
+        arguments.flag("show_progressbar", show_progressbar, or_none=True)
         signals = (self.probability, self.spectrum, self.intensity)
         if not isinstance(self.probability, LazySignal):
             return
@@ -203,8 +209,8 @@ class ElementIdentification:
             If a value is not between 0 and 1.
         """
         fraction = self.min_fraction if min_fraction is None else min_fraction
-        rules.check_share("threshold", threshold)
-        rules.check_share("min_fraction", fraction)
+        arguments.share("threshold", threshold)
+        arguments.share("min_fraction", fraction)
         return replace(self, threshold=threshold, min_fraction=fraction)
 
     def with_candidates(
@@ -250,7 +256,7 @@ class ElementIdentification:
             index=pd.Index(self.elements, name="element"),
         )
 
-    def explain(self, element: str) -> Signal1D:
+    def explain(self, element: str, networks: str | Path | None = None) -> Signal1D:
         """Relevance of each energy of the summed spectrum for an element.
 
         A part of the spectrum is relevant when covering it makes the element less probable; see
@@ -260,6 +266,8 @@ class ElementIdentification:
         ----------
         element
             Symbol of the element.
+        networks
+            Networks to ask; by default those of the identification.
 
         Returns
         -------
@@ -270,8 +278,10 @@ class ElementIdentification:
         ------
         UnknownElementError
             If `element` is not the symbol of one of the 80 elements, or has no edge in the window.
+        WeightsError
+            If a file names the networks, which are not among those installed.
         """
-        (symbol,) = rules.candidates([element])
+        (symbol,) = rules.candidates(arguments.text("element", element))
         if not visible_groups(symbol, *self._window):
             start, end = self._window
             raise UnknownElementError(
@@ -279,7 +289,14 @@ class ElementIdentification:
                 "can speak for it."
             )
         self.compute()
-        energy, values = relevance(self.spectrum.data, self.energy, symbol, self.networks)
+        if networks is None and self.is_loaded and self.networks not in ensemble.models():
+            raise WeightsError(
+                f"The file names the networks {self.networks!r}, which are not installed and are not run "
+                f"unasked. Say which to ask: found.explain({symbol!r}, networks=...)."
+            )
+        energy, values = relevance(
+            self.spectrum.data, self.energy, symbol, self.networks if networks is None else networks
+        )
         axis = {"name": "Energy loss", "units": "eV", "offset": energy[0], "size": len(energy)}
         signal = Signal1D(values, axes=[axis])
         signal.metadata.General.title = f"Relevance for {symbol}"
@@ -298,50 +315,35 @@ class ElementIdentification:
             ``overwrite=True``.
         """
         self.compute()
-        signal = self.probability.deepcopy()
-        signal.metadata.set_item(
-            "EELSID.identification",
-            {
-                "spectrum": self.spectrum,
-                "intensity": self.intensity,
-                "energy": self.energy,
-                "threshold": self.threshold,
-                "min_fraction": self.min_fraction,
-                "networks": self.networks,
-                "candidates": list(self.candidates),
-                "masked": self.masked,
-            },
-        )
-        signal.save(filename, **kwargs)
+        saved.save(self, filename, **kwargs)
 
     @classmethod
     def load(cls, filename: str | Path) -> ElementIdentification:
         """An identification that was saved by :meth:`save`.
 
+        Nothing that stands in the file is run, and what it says is checked.
+
+        Parameters
+        ----------
+        filename
+            Name of the file.
+
         Raises
         ------
-        ValueError
+        hyperspy_eelsid.exceptions.UnusableFileError
             If the file holds something else.
         """
-        probability = load(filename, escape_square_brackets=True)
-        node = isinstance(probability, ElementProbability) and probability.metadata.get_item(
-            "EELSID.identification"
-        )
-        if not node:
-            raise ValueError(f"{filename} does not hold an identification that was saved.")
-        del probability.metadata.EELSID.identification
-        return cls(
-            probability=probability,
-            spectrum=node.spectrum,
-            intensity=node.intensity,
-            energy=np.asarray(node.energy),
-            threshold=node.threshold,
-            min_fraction=node.min_fraction,
-            # older files call them model
-            networks=node.get_item("networks") or node.get_item("model"),
-            candidates=tuple(node.candidates),
-            masked=node.masked,
-        )
+        return cls(**saved.load(filename), is_loaded=True)
+
+    def __getstate__(self) -> dict[str, Any]:
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: pack(v) if isinstance(v, BaseSignal) else v for name, v in fields.items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        fields = {
+            name: unpack(v) if isinstance(v, PackedSignal) else v for name, v in state.items()
+        }
+        self.__dict__.update(fields)
 
     def plot(self, fig: Figure | None = None) -> Figure:
         """Summed spectrum with the edges that were found, and a periodic table of probabilities.

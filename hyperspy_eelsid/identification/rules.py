@@ -20,12 +20,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import convolve
 
+from hyperspy_eelsid import arguments
 from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS, edge_groups, element_edges
 from hyperspy_eelsid.exceptions import UnknownElementError
 
@@ -49,12 +49,6 @@ for _i, _element in enumerate(ELEMENTS):
             for edge in element_edges(_element)
             if edge.major and edge.group == _group
         )
-
-
-def check_share(name: str, value: float) -> None:
-    """Raise ValueError if an argument is not a number between 0 and 1."""
-    if not (isinstance(value, Real) and 0 <= value <= 1):
-        raise ValueError(f"{name} must be between 0 and 1, not {value!r}.")
 
 
 def visible(start: float, end: float) -> np.ndarray:
@@ -148,17 +142,19 @@ def candidates(
     ------
     UnknownElementError
         If a symbol is not one of the 80, or no element is left.
+    ArgumentError
+        If an argument is neither a symbol nor a list of them.
     """
-    wanted = set(ELEMENTS if elements is None else _symbols(elements))
-    unwanted = set() if exclude is None else set(_symbols(exclude))
+    wanted = set(ELEMENTS if elements is None else _symbols("elements", elements))
+    unwanted = set() if exclude is None else set(_symbols("exclude", exclude))
     left = tuple(e for e in ELEMENTS if e in wanted - unwanted)
     if not left:
         raise UnknownElementError("All elements are excluded; nothing is left to be found.")
     return left
 
 
-def _symbols(elements: Iterable[str]) -> list[str]:
-    symbols = [elements] if isinstance(elements, str) else list(elements)
+def _symbols(name: str, elements: Iterable[str]) -> list[str]:
+    symbols = [text.capitalize() for text in arguments.texts(name, elements)]
     unknown = [symbol for symbol in symbols if symbol not in ELEMENT_INDEX]
     if unknown:
         raise UnknownElementError(

@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 from scipy.special import expit, logit
 
-from hyperspy_eelsid.exceptions import DeviceError, WeightsError
+from hyperspy_eelsid.exceptions import ArgumentError, DeviceError, WeightsError
 from hyperspy_eelsid.networks import onnx_file
 from hyperspy_eelsid.networks.card import Card, NetworkFile
 
@@ -31,6 +31,12 @@ def _has_cuda_driver() -> bool:
     except OSError:
         return False
     return True
+
+
+def check_device(device: object) -> None:
+    """Raise an ArgumentError if there is no such device."""
+    if not isinstance(device, str) or device not in DEVICES:
+        raise ArgumentError(f"Unknown device {device!r:.80}, options are {', '.join(DEVICES)}.")
 
 
 def session(file: NetworkFile, folder: Path, device: str) -> onnxruntime.InferenceSession:
@@ -94,13 +100,12 @@ class Networks:
         If a file is missing or is not the one that the card describes.
     DeviceError
         If `device` is ``"cuda"`` and the networks cannot run there.
-    ValueError
+    ArgumentError
         If there is no such device.
     """
 
     def __init__(self, card: Card, folder: Path, device: str = "auto") -> None:
-        if device not in DEVICES:
-            raise ValueError(f"Unknown device {device!r}, options are {', '.join(DEVICES)}.")
+        check_device(device)
         self.card = card
         # what the networks see of a spectrum is computed once for all that share it
         self._features = {

@@ -66,3 +66,18 @@ def test_frames_that_cannot_be_used():
         LiveIdentification(np.arange(0.0, 60.0))
     with pytest.raises(ValueError, match="threshold must be between 0 and 1"):
         LiveIdentification(ENERGY, threshold=50)
+
+
+def test_a_frame_that_is_no_number_is_not_added(make_eels):
+    live = LiveIdentification(ENERGY, accumulate=True)
+    frame = make_eels().data
+    before = live.push(frame)
+    for value in (np.nan, np.inf, 1e300):
+        broken = frame.copy()
+        broken[50] = value
+        with pytest.raises(InvalidSpectraError, match="no finite"):
+            live.push(broken)
+    assert live.push(frame) == pytest.approx(before)
+    ends = frame.copy()
+    ends[:3] = np.nan  # which the detector did not record
+    assert set(live.push(ends)) == set(before)

@@ -1,0 +1,97 @@
+"""Arguments of public functions: each check names the argument, what it was, and what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from hyperspy_eelsid.exceptions import ArgumentError
+
+
+def share(name: str, value: Any) -> None:
+    """Raise an ArgumentError if an argument is not a number between 0 and 1."""
+    if not _is(value, Real) or not 0 <= value <= 1:
+        raise ArgumentError(f"{name} must be between 0 and 1, not {_shown(value)}.")
+
+
+def whole_number(name: str, value: Any, least: int = 1) -> None:
+    """Raise an ArgumentError if an argument is not a whole number, or too small."""
+    if not _is(value, Integral) or value < least:
+        allowed = "a positive whole number" if least == 1 else f"a whole number from {least}"
+        raise ArgumentError(f"{name} must be {allowed}, not {_shown(value)}.")
+
+
+def two_whole_numbers(name: str, value: Any) -> None:
+    """Raise an ArgumentError if an argument is not two positive whole numbers."""
+    items = list(value) if isinstance(value, Iterable) else []
+    if len(items) != 2 or not all(_is(item, Integral) and item > 0 for item in items):
+        raise ArgumentError(
+            f"{name} must be two positive numbers without fractions, not {_shown(value)}."
+        )
+
+
+def flag(name: str, value: Any, or_none: bool = False) -> None:
+    """Raise an ArgumentError if an argument is not True or False, nor None where that is allowed."""
+    if not isinstance(value, bool | np.bool_) and not (or_none and value is None):
+        allowed = "True, False or None" if or_none else "True or False"
+        raise ArgumentError(f"{name} must be {allowed}, not {_shown(value)}.")
+
+
+def text(name: str, value: Any) -> str:
+    """A text.
+
+    Raises
+    ------
+    ArgumentError
+        If it is something else.
+    """
+    if not isinstance(value, str):
+        raise ArgumentError(f"{name} must be a text, not {_shown(value)}.")
+    return value
+
+
+def texts(name: str, value: Any) -> list[str]:
+    """A text, or several, as a list.
+
+    Raises
+    ------
+    ArgumentError
+        If it is something else.
+    """
+    items = [value] if isinstance(value, str) else value
+    items = list(items) if isinstance(items, Iterable) and not isinstance(items, bytes) else [items]
+    if not all(isinstance(item, str) for item in items):
+        raise ArgumentError(f"{name} must be a text or a list of texts, not {_shown(value)}.")
+    return items
+
+
+def energies(name: str, value: Any) -> np.ndarray:
+    """Energies of channels as an array.
+
+    Raises
+    ------
+    ArgumentError
+        If they are not finite numbers in increasing or decreasing order.
+    """
+    try:
+        array = np.asarray(value, float)
+        steps = np.diff(array) if array.ndim == 1 else np.array([np.nan])
+    except (TypeError, ValueError):
+        steps = np.array([np.nan])
+    if not steps.size or not ((steps > 0).all() or (steps < 0).all()) or np.isinf(array).any():
+        raise ArgumentError(
+            f"{name} must be the energies of the channels [eV] in order, not {_shown(value)}."
+        )
+    return array
+
+
+def _is(value: Any, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool | np.bool_)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
