@@ -3,7 +3,8 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submod_attrs={
+    __name__,
+    submod_attrs={
         "images": ["superlattice", "titanium_oxynitride"],
         "low_loss": ["nanostructure"],
     },

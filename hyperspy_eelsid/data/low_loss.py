@@ -1,7 +1,7 @@
 """Low-loss spectra and an image whose zero-loss peak, band gap and thickness are known.
 
-A spectrum is the zero-loss peak convolved with all orders of scattering (Egerton 2011, eq. 4.10), with Poisson noise. The
-single scattering is the onset of a band gap, damped above it, and a plasmon. The tail of the sample's peak is not
+A spectrum is the zero-loss peak convolved with all orders of scattering (Egerton 2011, eq. 4.10), with Poisson noise.
+The single scattering is the onset of a band gap, damped above it, and a plasmon. The tail of the sample's peak is not
 quite that of the vacuum's, as between measured spectra.
 """
 
@@ -53,8 +53,8 @@ class LowLossSpectrum(NamedTuple):
 def zero_loss_shape(energy: np.ndarray, fwhm: float, rng: np.random.Generator) -> np.ndarray:
     """A zero-loss peak of unit sum, its tail drawn anew with each call.
 
-    A Gaussian with exponential sides, a wing that falls off with a power between 3.2 and 3.8, and a weaker one of power 2
-    that the detector makes.
+    A Gaussian with exponential sides, a wing that falls off with a power between 3.2 and 3.8, and a weaker one of
+    power 2 that the detector makes.
 
     Parameters
     ----------
@@ -194,8 +194,8 @@ def nanostructure(
 
     Returns
     -------
-    The image in counts. ``metadata.Simulation`` holds maps of ``band_gap`` [eV], of ``thickness`` in mean free paths and
-    of ``zero_loss_energy`` [eV], and the expected ``zero_loss_peak`` of every pixel.
+    The image in counts. ``metadata.Simulation`` holds maps of ``band_gap`` [eV], of ``thickness`` in mean free paths
+    and of ``zero_loss_energy`` [eV], and the expected ``zero_loss_peak`` of every pixel.
 
     Examples
     --------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -18,11 +18,17 @@ from hyperspy_eelsid.low_loss.tail import (
     Bins,
     Process,
     Tail,
+    bin_edges,
     condition,
     fitted_process,
 )
 from hyperspy_eelsid.low_loss.vacuum import Template
-from hyperspy_eelsid.low_loss.zlp_range import end_with_vacuum, end_without_vacuum, range_start
+from hyperspy_eelsid.low_loss.zlp_range import (
+    end_with_vacuum,
+    end_without_vacuum,
+    range_start,
+    rise_energy,
+)
 
 if TYPE_CHECKING:
     from exspy.signals import EELSSpectrum
@@ -34,16 +40,18 @@ _logger = logging.getLogger(__name__)
 
 METHODS = ("auto", "vacuum", "gaussian process", "network", "power law")
 # what ln(counts / base) may do; with a vacuum spectrum its level is known but for the amplitude of the peak
-VACUUM_PROCESS = Process(level=1.0, slope=0.1, amplitude=0.03)
-PLAIN_PROCESS = Process(level=10.0, slope=4.0, amplitude=0.5, nugget=0.01)
+VACUUM_PROCESS = Process(level=1.0, slope=0.1, amplitude=0.03, stray=0.08)
+# far out the tails of spectrometers fall off with a power between 2 and 3.5
+PLAIN_PROCESS = Process(level=10.0, slope=0.5, amplitude=0.5, nugget=0.01)
 POWER_LAW = Process(level=10.0, slope=10.0, amplitude=0.0, nugget=0.01)
-PLAIN_POWER = 3.0  # of the base without a vacuum spectrum
+PLAIN_POWER = 2.8  # of the base without a vacuum spectrum
 MINIMUM_RANGE_CHANNELS = 8
 MINIMUM_END_WIDTHS = 1.5
 # beyond, an extrapolation says nothing: so many eV, or so many times the end of the range
 REACH_EV, REACH_SHARE = 1.0, 2.0
 MONOCHROMATED_FWHM_EV = 0.2
 NARROWER = 0.97
+LARGEST_LOGARITHM = 60.0  # of counts
 
 
 class TailModel(Protocol):
@@ -67,6 +75,7 @@ class ProcessTail:
     Parameters
     ----------
     axis : Energies of the channels.
+    fwhm : Width of the peak [eV].
     zlp_range : First and last energy of the zero-loss-only range [eV].
     noise : Noise of a pixel.
     process : Prior of what is left.
@@ -75,6 +84,7 @@ class ProcessTail:
     """
 
     axis: Axis
+    fwhm: float
     zlp_range: tuple[float, float]
     noise: Noise
     process: Process
@@ -136,12 +146,17 @@ class ProcessTail:
 
     @classmethod
     def from_dictionary(
-        cls, stored: dict[str, Any], axis: Axis, zlp_range: tuple[float, float], noise: Noise
+        cls,
+        stored: dict[str, Any],
+        axis: Axis,
+        fwhm: float,
+        zlp_range: tuple[float, float],
+        noise: Noise,
     ) -> ProcessTail:
         """The model of which :meth:`as_dictionary` was stored."""
         template = stored["template"] and Template.from_dictionary(stored["template"])
         process = Process(**stored["process"])
-        return cls(axis, zlp_range, noise, process, template, stored["broadening"])
+        return cls(axis, fwhm, zlp_range, noise, process, template, stored["broadening"])
 
     def tail(
         self, counts: np.ndarray, centre: np.ndarray
@@ -164,7 +179,14 @@ class ProcessTail:
             def log_base(distance: np.ndarray) -> np.ndarray:
                 return template.logarithm(distance, spread) + np.log(amplitude)[:, np.newaxis]
 
-        bins = Bins.of(counts, lambda d: np.exp(log_base(d)), self.axis, centre, self.zlp_range)
+        bins = Bins.of(
+            counts, lambda d: np.exp(log_base(d)), self.axis, centre, self.zlp_range, self.fwhm
+        )
+        if self.template is not None:
+            edges = bin_edges(self.zlp_range, self.axis.step)
+            middle = np.sqrt(edges[1:] * edges[:-1])
+            stray = self.template.stray(counts, self.axis, centre, self.zlp_range[1], middle)
+            bins = replace(bins, counts=bins.counts - stray * bins.channels)
         mean, covariance = condition(
             bins, self.process, self.noise, self.log_knots, self.zlp_range[1]
         )
@@ -215,10 +237,13 @@ class ZeroLossModel:
         first, distance, weight = self._tail_channels(centre)
         deviation = np.sqrt(self.noise.variance(counts))
         values = np.stack([counts, counts - deviation, counts + deviation], axis=1)
-        logarithms = self.tail.logarithms(counts, centre, distance)
-        for k, logarithm in enumerate(logarithms):
+        for k, logarithm in enumerate(self.tail.logarithms(counts, centre, distance)):
+            np.minimum(logarithm, LARGEST_LOGARITHM, out=logarithm)
+            np.exp(logarithm, out=logarithm)
             part = values[:, k, first:]
-            part += weight * (np.exp(np.minimum(logarithm, 60)) - part)
+            logarithm -= part
+            logarithm *= weight
+            part += logarithm
         if self.reach is not None:
             band = values[:, 1:, first:]
             band[np.broadcast_to(distance[:, np.newaxis] > self.reach, band.shape)] = np.nan
@@ -243,7 +268,7 @@ class ZeroLossModel:
         values = counts + counting * np.sqrt(self.noise.variance(counts))
         logarithms = self.tail.draws(counts, centre, distance, random)
         part = values[..., first:]
-        part += weight * (np.exp(np.minimum(logarithms, 60)) - part)
+        part += weight * (np.exp(np.minimum(logarithms, LARGEST_LOGARITHM)) - part)
         result[:, use] = values
         return result
 
@@ -261,7 +286,7 @@ class ZeroLossModel:
         """The model of which :meth:`as_dictionary` was stored."""
         axis, noise = Axis(**stored["axis"]), Noise(**stored["noise"])
         zlp_range = tuple(float(value) for value in stored["zlp_range"])
-        tail = ProcessTail.from_dictionary(stored["tail"], axis, zlp_range, noise)
+        tail = ProcessTail.from_dictionary(stored["tail"], axis, stored["fwhm"], zlp_range, noise)
         return cls(axis, stored["fwhm"], zlp_range, noise, tail, stored["reach"])
 
     def _tail_channels(self, centre: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:
@@ -297,8 +322,8 @@ def model_zero_loss_peak(
     """Model the zero-loss peak, with an uncertainty.
 
     In the range in which there is zero loss alone the counts are the zero loss; beyond its end they are a model, with a
-    smooth passage. Peaks need not be aligned before: their energies and widths are found in each pixel. The signal itself is
-    not changed.
+    smooth passage. Peaks need not be aligned before: their energies and widths are found in each pixel. The signal
+    itself is not changed.
 
     Parameters
     ----------
@@ -319,8 +344,8 @@ def model_zero_loss_peak(
     Raises
     ------
     ZeroLossError
-        If there is no zero-loss peak that can be modelled, no vacuum where one is needed, or no range in which there is zero
-        loss alone.
+        If there is no zero-loss peak that can be modelled, no vacuum where one is needed, or no range in which there
+        is zero loss alone.
     ExtrapolationError
         If only an extrapolation that is known to fail would be left.
     EnergyAxisError
@@ -371,6 +396,8 @@ def model_zero_loss_peak(
             "The method 'vacuum' needs a vacuum spectrum, a mask of vacuum pixels, or vacuum='auto' "
             "and an image that holds vacuum."
         )
+    if reference is not None:
+        _check_vacuum(reference, survey.fwhm)
     sample = np.isfinite(survey.centre) & ~mask
     model = fit_model(survey.mean(sample), survey, reference, method, zlp_range, session)
     return ZeroLossPeak.of(
@@ -455,6 +482,7 @@ def fit_model(
     process = {"vacuum": VACUUM_PROCESS, "gaussian process": PLAIN_PROCESS}.get(method, POWER_LAW)
     tail = ProcessTail(
         axis,
+        fwhm,
         zlp_range,
         sample.noise,
         process,
@@ -463,9 +491,9 @@ def fit_model(
     )
     if process.amplitude:
         log_base, _, shift = tail.tail(counts, centre)
-        bins = Bins.of(counts, lambda d: np.exp(log_base(d)), axis, shift[:, 0], zlp_range)
+        bins = Bins.of(counts, lambda d: np.exp(log_base(d)), axis, shift[:, 0], zlp_range, fwhm)
         process = fitted_process(bins, process, sample.noise, free_nugget=not vacuum)
-    tail = ProcessTail(survey.axis, zlp_range, noise, process, tail.template, tail.broadening)
+    tail = ProcessTail(survey.axis, fwhm, zlp_range, noise, process, tail.template, tail.broadening)
     reach = None
     if not vacuum:
         end = zlp_range[1]
@@ -479,9 +507,7 @@ def fit_model(
     return ZeroLossModel(survey.axis, fwhm, zlp_range, noise, tail, reach)
 
 
-def _checked_range(
-    zlp_range: tuple[float, float], axis: Axis, fwhm: float
-) -> tuple[float, float]:
+def _checked_range(zlp_range: tuple[float, float], axis: Axis, fwhm: float) -> tuple[float, float]:
     start, end = (float(value) for value in zlp_range)
     end = min(end, float(axis.energy[-1]))
     if not 0 < start < end:
@@ -496,7 +522,8 @@ def _checked_range(
     channels = round((end - start) / axis.step)
     if channels < MINIMUM_RANGE_CHANNELS:
         raise ZeroLossError(
-            f"Between {start:.2f} and {end:.2f} eV, where there is zero loss alone, lie {channels} channels, of which at "
+            f"Between {start:.2f} and {end:.2f} eV, where there is zero loss alone, lie {channels} "
+            f"channels, of which at "
             f"least {MINIMUM_RANGE_CHANNELS} are needed. Record with a finer dispersion or a narrower peak."
         )
     return start, end
@@ -518,16 +545,29 @@ def _vacuum_spectrum(
         return _given_vacuum(vacuum, survey, session), none
     if isinstance(vacuum, str):
         if vacuum != "auto":
-            raise ValueError(
-                f"vacuum is a spectrum, a mask, 'auto' or None, not {vacuum!r}."
-            )
+            raise ValueError(f"vacuum is a spectrum, a mask, 'auto' or None, not {vacuum!r}.")
         mask = survey.vacuum_pixels()
-        if mask is None:
+        spectrum = None if mask is None else survey.mean(mask)
+        if spectrum is None or _rise(spectrum, survey.fwhm) is not None:
             session.say("No vacuum was found in the image; the zero loss is extrapolated.")
             return None, none
     else:
         mask = _checked_mask(vacuum, survey, signal)
     return survey.mean(mask), mask
+
+
+def _rise(spectrum: Spectrum, fwhm: float) -> float | None:
+    return rise_energy(spectrum.counts, spectrum.axis, fwhm, spectrum.noise)
+
+
+def _check_vacuum(spectrum: Spectrum, fwhm: float) -> None:
+    rise = _rise(spectrum, fwhm)
+    if rise is not None:
+        raise ZeroLossError(
+            f"The vacuum spectrum rises at {rise:.2f} eV: there is sample in it. Choose pixels or a "
+            f"spectrum farther away "
+            "from the sample."
+        )
 
 
 def _given_vacuum(vacuum: EELSSpectrum, survey: Survey, session: _Session) -> Spectrum:
@@ -536,7 +576,9 @@ def _given_vacuum(vacuum: EELSSpectrum, survey: Survey, session: _Session) -> Sp
     own = Survey.of(data, axis, False)
     spectrum = own.mean(np.isfinite(own.centre))
     if np.isclose(axis.step, survey.axis.step, rtol=1e-3):
-        return spectrum._replace(axis=Axis(spectrum.axis.offset, survey.axis.step, spectrum.axis.size))
+        return spectrum._replace(
+            axis=Axis(spectrum.axis.offset, survey.axis.step, spectrum.axis.size)
+        )
     session.say(
         "The vacuum spectrum has channels of %g eV, the sample of %g eV; it is interpolated.",
         axis.step,
@@ -557,13 +599,12 @@ def _checked_mask(
     shape = signal.axes_manager.navigation_shape[::-1]
     if mask.dtype != bool or mask.shape != shape or not shape:
         raise ZeroLossError(
-            f"A mask of vacuum pixels is bool and has the shape of the pixels, {shape}, not {mask.dtype} and {mask.shape}."
+            f"A mask of vacuum pixels is bool and has the shape of the pixels, {shape}, not {mask.dtype} "
+            f"and {mask.shape}."
         )
     usable = np.isfinite(survey.centre)
     if not (mask & usable).any():
         raise ZeroLossError("The mask holds no vacuum pixel with a zero-loss peak.")
     if mask[usable].all():
-        raise ZeroLossError(
-            "The mask says that all pixels are vacuum, so that there is no sample."
-        )
+        raise ZeroLossError("The mask says that all pixels are vacuum, so that there is no sample.")
     return mask

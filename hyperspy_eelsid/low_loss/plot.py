@@ -31,7 +31,13 @@ def plot_zero_loss(peak: ZeroLossPeak, figure: Figure | None = None) -> Figure:
     left.semilogy(energy, _positive(counts), color="black", lw=1, label="spectrum")
     left.semilogy(energy, _positive(zlp), color=ZERO_LOSS_COLOUR, label="zero loss")
     left.fill_between(
-        energy, _positive(lower), _positive(upper), color=ZERO_LOSS_COLOUR, alpha=0.3, lw=0, label="68 %"
+        energy,
+        _positive(lower),
+        _positive(upper),
+        color=ZERO_LOSS_COLOUR,
+        alpha=0.3,
+        lw=0,
+        label="68 %",
     )
     left.axvspan(start, end, color="grey", alpha=0.2, lw=0, label="zero loss alone")
     smallest = np.nanmin(_positive(np.where(shown, zlp, np.nan)))

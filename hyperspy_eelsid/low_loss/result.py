@@ -70,9 +70,7 @@ class ZeroLossPeak:
         )
         values = bands if signal._lazy else compute(bands, show_progressbar)
         titles = ("zero-loss peak", "zero-loss peak, lower end", "zero-loss peak, upper end")
-        signals = [
-            _like(signal, values[..., k, :], title) for k, title in enumerate(titles)
-        ]
+        signals = [_like(signal, values[..., k, :], title) for k, title in enumerate(titles)]
         shape = signal.axes_manager.navigation_shape[::-1]
         return cls(
             signal,
@@ -94,7 +92,9 @@ class ZeroLossPeak:
             f"noise: variance {noise.gain:.3g} x counts + {noise.floor:.3g}, correlation {noise.correlation:.2g}",
         ]
         if self.model.reach is not None:
-            lines.append(f"extrapolated; beyond {self.model.reach:.2f} eV nothing is known of the zero loss")
+            lines.append(
+                f"extrapolated; beyond {self.model.reach:.2f} eV nothing is known of the zero loss"
+            )
         if self.vacuum_mask.any():
             lines.append(f"vacuum in {self.vacuum_mask.sum()} of {self.vacuum_mask.size} pixels")
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
@@ -124,8 +124,8 @@ class ZeroLossPeak:
     def samples(self, n: int = 30, random_state: int | None = None) -> EELSSpectrum:
         """Zero-loss peaks that may be, drawn from the model.
 
-        What follows from the peak, computed for each of them, has the spread that is its error. In one draw the tails of all
-        pixels err alike.
+        What follows from the peak, computed for each of them, has the spread that is its error. In one draw the tails
+        of all pixels err alike.
 
         Parameters
         ----------
@@ -135,7 +135,9 @@ class ZeroLossPeak:
         if n < 1:
             raise ValueError(f"n is a positive number of draws, not {n!r}.")
         seed = self.random_state if random_state is None else random_state
-        data = self._per_pixel(_drawn, (n, self.model.axis.size), model=self.model, seed=seed, number=n)
+        data = self._per_pixel(
+            _drawn, (n, self.model.axis.size), model=self.model, seed=seed, number=n
+        )
         data = data.transpose(data.ndim - 2, *range(data.ndim - 2), data.ndim - 1)
         if not self.signal._lazy:
             data = data.compute()
@@ -232,9 +234,7 @@ def _drawn(
     return model.draws(counts, centre, number, seed).transpose(1, 0, 2)
 
 
-def _like(
-    signal: EELSSpectrum, data: np.ndarray | da.Array, title: str
-) -> EELSSpectrum:
+def _like(signal: EELSSpectrum, data: np.ndarray | da.Array, title: str) -> EELSSpectrum:
     """A signal with the axes and the metadata of another."""
     result = signal._deepcopy_with_new_data(data.reshape(signal.data.shape))
     name = signal.metadata.General.title

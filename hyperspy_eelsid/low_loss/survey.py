@@ -109,9 +109,7 @@ class Survey:
         """Mean spectrum of pixels with a peak, bool, shape (...)."""
         centre = np.where(pixels, self.centre, np.nan)
         both_ways = _both_ways(self.axis)
-        total, recorded = summed(
-            self.blocks, _aligned, (2, both_ways.size), centre, axis=self.axis
-        )
+        total, recorded = summed(self.blocks, _aligned, (2, both_ways.size), centre, axis=self.axis)
         counts, axis = _trimmed(total, recorded, both_ways)
         number = int(np.isfinite(centre).sum())
         return Spectrum(counts, axis, self.noise.scaled(1.0, number), number)
@@ -119,8 +117,8 @@ class Survey:
     def vacuum_pixels(self) -> np.ndarray | None:
         """Pixels of vacuum, bool, shape (...); None when less than one per cent of them are.
 
-        Those with the smallest share of counts far beyond the peak. HyperSpy's ``vacuum_mask`` asks for a number of counts
-        below which there is vacuum, which depends on the dose.
+        Those with the smallest share of counts far beyond the peak. HyperSpy's ``vacuum_mask`` asks for a number of
+        counts below which there is vacuum, which depends on the dose.
         """
         with np.errstate(invalid="ignore", divide="ignore"):
             share = self.far / self.total

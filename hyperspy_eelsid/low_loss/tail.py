@@ -1,8 +1,8 @@
 """The tail of the zero-loss peak as a Gaussian process of the logarithm of the energy, in many spectra at once.
 
-The logarithm of the counts over a base, which is a vacuum spectrum or a power law, is a level and a slope, and what is left
-is a Gaussian process with a Matérn kernel (Rasmussen and Williams 2006, eq. 4.17). It is conditioned on counts in the
-range in which there is zero loss alone; beyond it its variance grows as it forgets them.
+The logarithm of the counts over a base, which is a vacuum spectrum or a power law, is a level and a slope, and what
+is left is a Gaussian process with a Matérn kernel (Rasmussen and Williams 2006, eq. 4.17). It is conditioned on
+counts in the range in which there is zero loss alone; beyond it its variance grows as it forgets them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from hyperspy_eelsid.low_loss.peak import Axis
 BINS_PER_E_FOLD = 14
 KNOTS = 40
 NEWTON_STEPS = 4
+STRAY_WIDTHS = (
+    0.45  # over which the onset of the inelastic counts, smeared into the range, falls by e
+)
 # base at the energies [eV] from the peak of each pixel: (n_pixels, n_channels) -> same shape, positive
 Base = Callable[[np.ndarray], np.ndarray]
 
@@ -35,6 +38,7 @@ class Process:
     amplitude : Of the rest.
     length : Over which the rest changes, in the logarithm of the energy.
     nugget : Of each bin on its own: fixed patterns.
+    stray : Share of inelastic counts at the end of the range.
     """
 
     level: float
@@ -42,6 +46,7 @@ class Process:
     amplitude: float
     length: float = 0.8
     nugget: float = 0.005
+    stray: float = 0.0
 
     def covariance(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Covariance between logarithms of energies, shapes (..., n) and (..., m) -> (..., n, m)."""
@@ -62,6 +67,7 @@ class Bins:
     log_energy : Logarithm of the mean energy of each bin over the end of the range.
     counts, base : Sums of the counts and of the base.
     channels : Number of channels, 0 for a bin without any.
+    stray : How far the onset of the inelastic counts is smeared into each bin, 1 at the end of the range.
 
     All have the shape (n_pixels, n_bins).
     """
@@ -70,6 +76,7 @@ class Bins:
     counts: np.ndarray
     base: np.ndarray
     channels: np.ndarray
+    stray: np.ndarray
 
     @classmethod
     def of(
@@ -79,6 +86,7 @@ class Bins:
         axis: Axis,
         centre: np.ndarray,
         zlp_range: tuple[float, float],
+        fwhm: float,
     ) -> Bins:
         """Sum the counts of each pixel in its own energies.
 
@@ -88,6 +96,7 @@ class Bins:
         base : What the counts are divided by.
         axis : Energies of the channels.
         zlp_range : First and last energy from the peak [eV].
+        fwhm : Width of the peak [eV], over which the onset of the inelastic counts is smeared.
         """
         edges = bin_edges(zlp_range, axis.step)
         channel = np.ceil((edges + centre[:, np.newaxis] - axis.offset) / axis.step)
@@ -110,6 +119,7 @@ class Bins:
             sums(counts[:, first:last]),
             sums(base(distance)),
             number,
+            np.exp(-(zlp_range[1] - middle) / (STRAY_WIDTHS * fwhm)),
         )
 
 
@@ -149,7 +159,9 @@ class Tail:
         size = self.covariance.shape[-1]
         trace = np.trace(self.covariance, axis1=1, axis2=2)[:, np.newaxis, np.newaxis]
         # rounding makes eigenvalues that are zero negative
-        return np.linalg.cholesky(self.covariance + 1e-9 * trace * np.eye(size) + 1e-14 * np.eye(size))
+        return np.linalg.cholesky(
+            self.covariance + 1e-9 * trace * np.eye(size) + 1e-14 * np.eye(size)
+        )
 
     def at(self, distance: np.ndarray, *values: np.ndarray) -> list[np.ndarray]:
         """Values given at the knots, between them.
@@ -160,15 +172,21 @@ class Tail:
         *values : Shape (n_pixels, n_knots) each.
         """
         spacing = self.log_knots[1] - self.log_knots[0]
-        place = np.log(np.maximum(distance, np.exp(self.log_knots[0])))
-        place = (place - self.log_knots[0]) / spacing
-        left = place.astype(np.intp).clip(0, self.log_knots.size - 2)
+        place = np.maximum(distance, np.exp(self.log_knots[0]))
+        np.log(place, out=place)
+        place -= self.log_knots[0]
+        place /= spacing
+        left = place.astype(np.intp)
+        np.minimum(left, self.log_knots.size - 2, out=left)
         place -= left
+        left += self.log_knots.size * np.arange(len(distance))[:, np.newaxis]
         result = []
         for value in values:
-            low = np.take_along_axis(value, left, axis=1)
-            low += place * (np.take_along_axis(value, left + 1, axis=1) - low)
-            result.append(low)
+            slope = np.diff(value, axis=1, append=value[:, -1:])
+            between = slope.ravel().take(left)
+            between *= place
+            between += value.ravel().take(left)
+            result.append(between)
         return result
 
 
@@ -178,7 +196,8 @@ def condition(
     """Mean and covariance of ln(zero loss / base) at energies, given the counts in bins.
 
     The likelihood is that of the counts, not of their logarithms, which few or negative counts do not have: it is made
-    Gaussian about the mean of the process until both agree (Laplace's method; Rasmussen and Williams 2006, section 3.4).
+    Gaussian about the mean of the process until both agree (Laplace's method; Rasmussen and Williams 2006, section
+    3.4).
 
     Parameters
     ----------
@@ -211,17 +230,20 @@ def linearised(
     whole = bins.counts.sum(axis=1), bins.base.sum(axis=1)
     start = np.log(np.maximum(whole[0], 1) / whole[1])
     mean = np.broadcast_to(start[:, np.newaxis], bins.counts.shape)
+    own = process.nugget**2 + (process.stray * bins.stray) ** 2
     # a wide prior of the level is about where the counts are
     for _ in range(NEWTON_STEPS):
         expected = bins.base * np.exp(mean)
         # the variance of few counts is that of the model, of many the same
         variance = channels * noise.variance(expected / channels)
         variance = np.where(channels > 1, variance * noise.correlation, variance) / expected**2
-        variance = np.where(bins.channels > 0, variance + process.nugget**2, 1e6)
+        variance = np.where(bins.channels > 0, variance + own, 1e6)
         response = mean + np.clip(bins.counts / expected - 1, -2, 5)
         total = prior + _diagonal(variance)
         weights = np.linalg.solve(total, response[..., np.newaxis])
-        mean = np.clip((prior @ weights)[..., 0], start[:, np.newaxis] - 4, start[:, np.newaxis] + 4)
+        mean = np.clip(
+            (prior @ weights)[..., 0], start[:, np.newaxis] - 4, start[:, np.newaxis] + 4
+        )
     return response, variance
 
 

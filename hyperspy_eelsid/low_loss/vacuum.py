@@ -15,7 +15,10 @@ SMOOTHING = 0.08  # half width of the window in shares of the energy
 TAIL_POWER = 3.5  # times this power of the energy a tail is about flat
 BROADENINGS = np.linspace(0, 0.5, 6) ** 2  # variances of the broadening in squared widths
 FIT_STEPS = 4
-SHAPE_ERROR = 0.01  # of a channel: the highest counts must not win over the shape by their number alone
+WING_WIDTHS = 1.2  # from the peak, where its wings begin
+SHAPE_ERROR = (
+    0.01  # of a channel: the highest counts must not win over the shape by their number alone
+)
 BROADENING_SPREAD = 0.02  # of pixels about their mean, in squared widths
 
 
@@ -77,17 +80,62 @@ class Template:
         """Logarithm of the counts; beyond the ends of the vacuum spectrum those of its end."""
         level = np.sqrt(np.clip(broadening, 0, BROADENINGS[-1])) / np.sqrt(BROADENINGS[1])
         low = level.astype(int).clip(0, len(BROADENINGS) - 2)
-        # linear in the variance, as a small broadening is
+        # linear in the variance, as a small broadening is, and in the energy
         share = (broadening - BROADENINGS[low]) / (BROADENINGS[low + 1] - BROADENINGS[low])
-        place = (distance - self.axis.offset) / self.axis.step
-        channel = np.floor(place).astype(np.intp).clip(0, self.axis.size - 2)
-        between = np.clip(place - channel, 0, 1)
-        low, share = low[:, np.newaxis], share[:, np.newaxis]
-        left = (1 - share) * self._logarithms[low, channel]
-        left += share * self._logarithms[low + 1, channel]
-        right = (1 - share) * self._logarithms[low, channel + 1]
-        right += share * self._logarithms[low + 1, channel + 1]
-        return left + between * (right - left)
+        size = self.axis.size
+        first = (distance[:, 0] - self.axis.offset) / self.axis.step
+        whole = np.floor(first).astype(np.intp)
+        between = first - whole
+        channel = whole[:, np.newaxis] + np.arange(distance.shape[1])
+        np.clip(channel, 0, size - 2, out=channel)
+        channel += low[:, np.newaxis] * size
+        flat = self._logarithms.ravel()
+        result = np.zeros(distance.shape)
+        for along, energy_weight in ((0, 1 - between), (1, between)):
+            for broader, weight in ((0, 1 - share), (size, share)):
+                values = flat.take(channel + (along + broader))
+                values *= (energy_weight * weight)[:, np.newaxis]
+                result += values
+        return result
+
+    def stray(
+        self, counts: np.ndarray, axis: Axis, centre: np.ndarray, end: float, at: np.ndarray
+    ) -> np.ndarray:
+        """Inelastic counts a channel that the wings of the peak bring below the end of the zero-loss-only range.
+
+        An electron that has lost energy is smeared as one that has not: the counts beyond the end, convolved with the
+        gain side of the peak outside its core. Of the gain side that was not recorded the shape is that of the loss
+        side.
+
+        Parameters
+        ----------
+        counts, centre : Spectra and energies of their peaks, shapes (n_pixels, n_channels) and (n_pixels,).
+        axis : Energies of the channels.
+        end : End of the range [eV].
+        at : Energies from the peak [eV], shape (n,).
+
+        Returns
+        -------
+        Shape (n_pixels, n).
+        """
+        first = np.rint((centre - axis.offset) / axis.step).astype(int)
+        loss = axis.step * np.arange(axis.size)
+        channels = first[:, np.newaxis] + np.arange(axis.size)
+        inside = (channels >= 0) & (channels < axis.size)
+        beyond = np.take_along_axis(counts, channels.clip(0, axis.size - 1), axis=1)
+        beyond = np.where(inside & (loss > end), beyond, 0)
+        offset = loss[:, np.newaxis] - at
+        wing = np.where(offset > WING_WIDTHS * self.fwhm, self._gain_side(np.abs(offset)), 0)
+        return beyond @ wing
+
+    def _gain_side(self, distance: np.ndarray) -> np.ndarray:
+        """Share of all counts in a channel so far below the peak [eV]."""
+        energy, counts = self.axis.energy, np.exp(self._logarithms[0])
+        recorded = min(0.9 * -energy[0], energy[-1])
+        ratio = np.interp(-recorded, energy, counts) / np.interp(recorded, energy, counts)
+        loss_side = ratio * np.interp(distance, energy, counts)
+        gain_side = np.interp(-distance, energy, counts)
+        return np.where(distance > recorded, loss_side, gain_side) / counts.sum()
 
     def fit(
         self,

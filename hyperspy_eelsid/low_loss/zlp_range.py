@@ -10,9 +10,11 @@ from hyperspy_eelsid.low_loss.peak import Axis
 # slope of ln(sample / vacuum) over ln(energy); with tails of power -3.5 the ratio of derivatives is then 0.9
 RISE = 0.35
 SIGNIFICANCE = 2.0
+END_SHARE = 0.95  # the rise has begun before it is seen
 SLOPE_WINDOW = 0.14  # half width in the logarithm of the energy
 FINE_BINS_PER_E_FOLD = 30
 KNEE_SHARE = 0.9
+VACUUM_RISE = 0.3
 FIRST_SHARE = 1 / 3  # of the end, at which the range begins: nearer the peak other things count
 FIRST_WIDTHS = 1.2
 
@@ -46,8 +48,9 @@ def end_with_vacuum(
 ) -> float:
     """Where the sample begins to rise above the vacuum [eV].
 
-    Roest et al. (2021) take the energy at which the derivative of the sample falls below 0.9 of that of the vacuum. Here it is
-    the slope of the logarithm of their ratio that says so, since it has an error: the rise has to be seen above the noise.
+    Roest et al. (2021) take the energy at which the derivative of the sample falls below 0.9 of that of the vacuum.
+    Here it is the slope of the logarithm of their ratio that says so, since it has an error: the rise has to be seen
+    above the noise.
 
     Parameters
     ----------
@@ -73,14 +76,24 @@ def end_with_vacuum(
         slope = (weight * u * ratio[near]).sum() / (weight * u**2).sum()
         slope_error = (weight * u**2).sum() ** -0.5
         if slope - SIGNIFICANCE * slope_error > RISE * level:
-            return float(x[k])
+            return float(END_SHARE * x[k])
     return float(axis.energy[-1])
+
+
+def rise_energy(counts: np.ndarray, axis: Axis, fwhm: float, noise: Noise) -> float | None:
+    """Where a spectrum rises again beyond the peak [eV], which that of a vacuum does not; None where it only falls."""
+    x, (means,), channels = fine_bins([counts], axis, fwhm)
+    error = np.sqrt(noise.variance(means) * noise.correlation / channels)
+    lowest = np.minimum.accumulate(means + error)
+    risen = means - 5 * error > (1 + VACUUM_RISE) * np.maximum(lowest, 0)
+    return float(x[risen.argmax()]) if risen.any() else None
 
 
 def end_without_vacuum(sample: np.ndarray, axis: Axis, fwhm: float, noise: Noise) -> float:
     """0.9 of the energy of the knee [eV], of the point that lies farthest below the chord to the first minimum.
 
-    The rule of Brokkelkamp et al. (2022), in logarithms of counts and energy, with the minimum that noise cannot have made.
+    The rule of Brokkelkamp et al. (2022), in logarithms of counts and energy, with the minimum that noise cannot have
+    made.
     """
     x, (counts,), channels = fine_bins([sample], axis, fwhm)
     error = np.sqrt(noise.variance(counts) * noise.correlation / channels)
