@@ -7,10 +7,11 @@ import io
 import json
 import logging
 import shutil
+import weakref
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy as np
 from hyperspy_eelsid.exceptions import ArgumentError, WeightsError
 from hyperspy_eelsid.networks.card import CARD, Card, NetworkFile
 from hyperspy_eelsid.networks.session import Networks
-from hyperspy_eelsid.oxidation.background import background_window
+from hyperspy_eelsid.oxidation.background import background_window, smooth
 from hyperspy_eelsid.oxidation.edge import Region, WhiteLineEdge
 from hyperspy_eelsid.oxidation.preparation import NORMS, Preparation
 from hyperspy_eelsid.oxidation.white_lines import IRON, RATIO_COLUMN, measure
@@ -34,8 +35,10 @@ _logger = logging.getLogger(__name__)
 KERNELS = ("cosine", "linear", "rbf", "sigmoid")
 NETWORK, REFERENCES = "classifier.onnx", "references.npy"
 LEAST_SIMILARITY = 0.9  # cosine to the nearest training spectrum, below which there is no answer
+SMOOTHED_CHANNELS = 5  # half an eV
 MOST_REFERENCES = 60  # of a state, that similarity is measured to
 SAME_SPECTRUM = 0.999999  # cosine
+BATCH_SIZE = 1024
 
 
 class OxidationStateClassifier:
@@ -81,7 +84,6 @@ class OxidationStateClassifier:
         _networks(self.folder, references.sha256)
         self._digest = references.sha256
         self._training: TrainingSet | None = None
-        self._temporary: TemporaryDirectory | None = None
         self._seed = int(described.get("seed", 0))
 
     def __repr__(self) -> str:
@@ -166,16 +168,12 @@ class OxidationStateClassifier:
 
         machine, parameters = learning.fit(training, preparation, kernel, seed)
         labels = [str(label) for label in machine.classes_]
-        temporary = TemporaryDirectory(prefix="oxidation_")
-        folder = Path(temporary.name)
+        folder = Path(mkdtemp(prefix="oxidation_"))
         network = learning.as_onnx(machine, training.vectors.shape[1])
         of_label = [np.flatnonzero(training.labels == label) for label in labels]
         kept = np.concatenate([rows[:: -(-len(rows) // MOST_REFERENCES)] for rows in of_label])
         buffer = io.BytesIO()
-        unit = Preparation(preparation.edge, preparation.align, "l2")
-        np.save(
-            buffer, unit.normalised(training.vectors[kept]).astype(np.float32), allow_pickle=False
-        )
+        np.save(buffer, _compared(training.vectors[kept]), allow_pickle=False)
         card = {
             "name": f"{preparation.edge} {kernel}",
             "labels": labels,
@@ -198,7 +196,8 @@ class OxidationStateClassifier:
         card["test_output"] = Networks(Card.read(folder), folder, "cpu").test_output()
         (folder / CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")
         classifier = cls(folder)
-        classifier._training, classifier._temporary = training, temporary
+        classifier._training = training
+        weakref.finalize(classifier, shutil.rmtree, folder, ignore_errors=True)
         return classifier
 
     def cross_validate(self) -> pd.DataFrame:
@@ -292,11 +291,7 @@ class OxidationStateClassifier:
         """
         inputs = self.preparation.normalised(vectors).astype(np.float32)
         probability = _networks(self.folder, self._digest).predict(inputs, BATCH_SIZE)
-        unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
-        return probability, (unit.astype(np.float32) @ self.references.T).max(axis=1)
-
-
-BATCH_SIZE = 1024
+        return probability, (_compared(vectors) @ self.references.T).max(axis=1)
 
 
 @cache
@@ -304,6 +299,13 @@ def _networks(folder: Path, digest: str) -> Networks:
     """The classifier of a folder, read once in each process."""
     del digest  # another classifier in the same folder is another one
     return Networks(Card.read(folder), folder, "cpu")
+
+
+def _compared(vectors: np.ndarray) -> np.ndarray:
+    """Smoothed vectors of length one, whose products tell similarity of shapes and not of noise."""
+    smoothed = smooth(vectors, SMOOTHED_CHANNELS)
+    lengths = np.linalg.norm(smoothed, axis=1, keepdims=True)
+    return (smoothed / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
 
 def _norm(kernel: str) -> str:

@@ -5,6 +5,7 @@ The kernels, and Platt's probabilities, are those of D. del-Pozo-Bueno et al., U
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,7 +142,9 @@ def _folds(
 def as_onnx(machine: CalibratedClassifierCV, channels: int) -> bytes:
     """The machine as ONNX: spectra in, probabilities out, in the order of its sorted labels."""
     example = np.zeros((1, channels), np.float32)
-    model = to_onnx(machine, example, options={id(machine): {"zipmap": False}})
+    with warnings.catch_warnings():  # of attributes that scikit-learn 1.9 deprecates
+        warnings.simplefilter("ignore", FutureWarning)
+        model = to_onnx(machine, example, options={id(machine): {"zipmap": False}})
     outputs = [output for output in model.graph.output if output.name == "probabilities"]
     del model.graph.output[:]
     model.graph.output.extend(outputs)
