@@ -1,7 +1,6 @@
 """Sphinx configuration: ``python -m sphinx -W -b html docs docs/_build``, which needs no network."""
 
 import os
-import re
 import sys
 import warnings
 from datetime import date
@@ -99,45 +98,6 @@ sphinx_gallery_conf = {
 }
 
 
-_SECTIONS = ("Parameters", "Attributes", "Returns", "Yields", "References")
-_ENTRY = re.compile(r"^(\*{0,2}\w+(?:, \*{0,2}\w+)*) : (.+)$")
-
-
-def types_are_in_signatures(
-    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
-) -> None:
-    """Show ``name : description`` as a name and its description.
-
-    Types stand in the signatures, so that what follows the colon in a docstring of this package is
-    the description and not, as numpydoc would have it, a type. Prose under Returns is one entry, and
-    the initial of an author under References numbers no list.
-    """
-    result: list[str] = []
-    section = ""
-    for number, line in enumerate(lines):
-        following = lines[number + 1] if number + 1 < len(lines) else ""
-        if following and set(following) == {"-"}:
-            section = line if line in _SECTIONS else ""
-        entry = _ENTRY.match(line) if section not in ("", "References") else None
-        if entry:
-            result += [entry[1], f"    {entry[2]}"]
-        elif (
-            section in ("Returns", "Yields")
-            and line
-            and not line.startswith((" ", "-"))
-            and line != section
-            and result[-1]
-            and not result[-1].startswith((" ", "-"))
-        ):
-            result[-1] += f" {line}"
-        elif section == "References":
-            result.append(re.sub(r"^([A-Z])\.", r"\1\.", line))
-        else:
-            result.append(line)
-    lines[:] = result
-
-
 def setup(app: Sphinx) -> None:
-    """Write the generated pages and mend docstrings before numpydoc reads them."""
+    """Write the generated pages."""
     generate.main(DOCS / "generated")
-    app.connect("autodoc-process-docstring", types_are_in_signatures, priority=100)

@@ -4,76 +4,29 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import dask.array as da
 import numpy as np
+from dask.array.utils import meta_from_array
+from hyperspy.axes import FunctionalDataAxis
 
 from hyperspy_eelsid.edges import ENERGY_MAX_EV, ENERGY_MIN_EV
 from hyperspy_eelsid.exceptions import EnergyAxisError
 
 if TYPE_CHECKING:
-    import dask.array as da
     from hyperspy.axes import DataAxis
     from hyperspy.signals import Signal1D
 
 _logger = logging.getLogger(__name__)
 
 WINDOW_EV = (ENERGY_MIN_EV, ENERGY_MAX_EV)
+# an edge that lies so far outside of the window can still be seen when the energy axis is not well calibrated
+ONSET_TOLERANCE_EV = 5
 MINIMUM_WINDOW_EV = 35
 MINIMUM_CHANNELS = 8
 _EV_PER_PREFIX = {"": 1.0, "k": 1e3, "kilo": 1e3, "m": 1e-3, "milli": 1e-3}
 _UNIT = re.compile(r"(k|kilo|m|milli)?[ -]?(?:ev|electron[ -]?volts?)")
-
-
-@dataclass(frozen=True)
-class EnergyAxis:
-    """How the energies of a signal lie in its data.
-
-    Parameters
-    ----------
-    energies
-        Energies of the channels [eV], increasing, shape (n_channels,).
-    array_axis
-        Axis of the data array along which the energies lie.
-    is_reversed
-        Whether the data are stored with decreasing energies.
-    """
-
-    energies: np.ndarray
-    array_axis: int
-    is_reversed: bool
-
-    @classmethod
-    def of(cls, signal: Signal1D, window: tuple[float, float] = WINDOW_EV) -> EnergyAxis:
-        """Read the energy axis of a signal.
-
-        Parameters
-        ----------
-        signal
-            Signal with one signal axis in eV, keV or meV; uniform or not, increasing or decreasing.
-        window
-            Energies [eV] between which the axis has to hold enough channels.
-
-        Raises
-        ------
-        EnergyAxisError
-            If the units are not of energy, or the part in the window is too short.
-        """
-        stored = energy_axis(signal, window)
-        is_reversed = bool(stored[0] > stored[-1])
-        array_axis = signal.axes_manager.signal_axes[0].index_in_array
-        return cls(stored[::-1] if is_reversed else stored, array_axis, is_reversed)
-
-    def spectra(self, signal: Signal1D) -> np.ndarray | da.Array:
-        """The data of a signal with increasing energies along the last axis.
-
-        The result is a view of a NumPy array, or a lazy dask array; the signal stays as it is.
-        """
-        # the methods, since np.moveaxis would not be lazy for all array types
-        axes = [axis for axis in range(signal.data.ndim) if axis != self.array_axis]
-        data = signal.data.transpose(*axes, self.array_axis)
-        return data[..., ::-1] if self.is_reversed else data
 
 
 def energy_axis(signal: Signal1D, window: tuple[float, float] = WINDOW_EV) -> np.ndarray:
@@ -97,21 +50,23 @@ def energy_axis(signal: Signal1D, window: tuple[float, float] = WINDOW_EV) -> np
         If the units are not of energy, or the part in the window is too short.
     """
     axis: DataAxis = signal.axes_manager.signal_axes[0]
-    return checked_energy(axis.axis * _ev_per_unit(axis.units), window)
+    return checked_energy(axis.axis * _ev_per_unit(axis), window)
 
 
 def in_order(signal: Signal1D) -> Signal1D:
     """The signal with its energy axis last in the array, increasing and in eV.
 
+    Masked channels become NaN.
+
     Parameters
     ----------
     signal
-        Signal with one signal axis in eV, keV or meV.
+        Signal with one signal axis in eV, keV or meV; uniform or not, increasing or decreasing.
 
     Returns
     -------
     signal
-        The signal itself where it is so already; otherwise one that shares its data.
+        The signal itself where it is so already; otherwise one that shares its data, lazy if it is.
 
     Raises
     ------
@@ -119,24 +74,63 @@ def in_order(signal: Signal1D) -> Signal1D:
         If the units are not of energy.
     """
     axis = signal.axes_manager.signal_axes[0]
-    factor = _ev_per_unit(axis.units)
+    factor = _ev_per_unit(axis)
     decreasing = axis.axis[-1] < axis.axis[0]
-    if factor == 1 and not decreasing and axis.index_in_array == signal.data.ndim - 1:
+    masked = isinstance(meta_from_array(signal.data), np.ma.MaskedArray)
+    is_last = axis.index_in_array == signal.data.ndim - 1
+    if axis.units == "eV" and not decreasing and is_last and not masked:
         return signal
     signal = signal.transpose(
         signal_axes=[axis], navigation_axes=list(signal.axes_manager.navigation_axes)
     )
+    if masked:
+        signal.data = _filled(signal.data)
+    if decreasing:
+        signal = signal.isig[::-1]
     axis = signal.axes_manager.signal_axes[0]
     if factor != 1 and axis.is_uniform:
-        axis.offset, axis.scale, axis.units = axis.offset * factor, axis.scale * factor, "eV"
-    return signal.isig[::-1] if decreasing and axis.is_uniform else signal
+        axis.offset, axis.scale = axis.offset * factor, axis.scale * factor
+    elif factor != 1:
+        if isinstance(axis, FunctionalDataAxis):  # whose values are those of its expression
+            axis.convert_to_non_uniform_axis()
+        axis = signal.axes_manager.signal_axes[0]
+        axis.axis = axis.axis * factor
+    axis.units = "eV"
+    return signal
 
 
-def _ev_per_unit(units: object) -> float:
-    text = units.strip() if isinstance(units, str) else ""
-    if not text:
-        _logger.warning("The energy axis has no units; eV are assumed.")
-        return 1.0
+def _filled(data: np.ndarray | da.Array) -> np.ndarray | da.Array:
+    """Floating-point numbers with NaN where the data are masked."""
+    data = data.astype(np.result_type(data.dtype, np.float32))
+    return (
+        np.ma.filled(data, np.nan) if isinstance(data, np.ndarray) else da.ma.filled(data, np.nan)
+    )
+
+
+def _ev_per_unit(axis: DataAxis) -> float:
+    if isinstance(axis.units, str) and axis.units.strip():
+        return _ev_of(axis.units)
+    if axis.is_uniform and axis.offset == 0 and abs(axis.scale) == 1:
+        raise EnergyAxisError(
+            f"The energy axis was never calibrated: it has no units and numbers its {axis.size} channels from 0. "
+            "Set s.axes_manager[-1].offset to the energy of the first channel, .scale to the width of a channel and "
+            ".units to 'eV'. If the numbers are energies in eV, set .units = 'eV' alone; on the command line that "
+            "is --assume-eV."
+        )
+    _logger.warning("The energy axis has no units; eV are assumed.")
+    return 1.0
+
+
+def is_energy(units: object) -> bool:
+    """Whether the units of an axis are of energy."""
+    try:
+        return isinstance(units, str) and bool(_ev_of(units))
+    except EnergyAxisError:
+        return False
+
+
+def _ev_of(units: str) -> float:
+    text = units.strip()
     in_brackets = re.search(r"[(\[]\s*(.+?)\s*[)\]]", text)
     name = in_brackets[1] if in_brackets else text
     name = re.split(r"\s*/|\s+per\s", name)[0].strip()  # eV/channel
@@ -177,6 +171,12 @@ def measured_window(
 ) -> tuple[float, float]:
     """First and last energy [eV] of an axis inside the window."""
     return max(energy.min(), window[0]), min(energy.max(), window[1])
+
+
+def edge_range(energy: np.ndarray) -> tuple[float, float]:
+    """Energies [eV] between which an onset can be seen on an energy axis."""
+    start, end = measured_window(energy)
+    return start - ONSET_TOLERANCE_EV, end + ONSET_TOLERANCE_EV
 
 
 def recorded(spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -17,6 +17,10 @@ class InvalidSpectraError(EelsidError, ValueError):
     """There is no spectrum with finite, positive counts."""
 
 
+class ThicknessError(EelsidError, ValueError):
+    """The specimen is too thick for what was asked."""
+
+
 class UnknownElementError(EelsidError, ValueError):
     """An element that is not one of the 80, or that has no edge where one is needed."""
 
@@ -25,8 +29,24 @@ class MissingParametersError(EelsidError, ValueError):
     """Microscope parameters that are neither in the metadata nor in the call."""
 
 
+class UnusableFileError(EelsidError, ValueError):
+    """A file that cannot be opened, or would run code."""
+
+
+class NoSpectrumError(UnusableFileError):
+    """A file without an EELS signal."""
+
+
+class ArgumentError(EelsidError, ValueError):
+    """An argument that is not of the kind, or not in the range, that it has to be."""
+
+
 class DeviceError(EelsidError, RuntimeError):
     """The networks cannot run on the device that was asked for."""
+
+
+class InstallationError(EelsidError, RuntimeError):
+    """A data file of the package is missing or damaged."""
 
 
 class WeightsError(EelsidError, RuntimeError):

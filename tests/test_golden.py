@@ -96,9 +96,6 @@ def test_probabilities_of_simulated_spectra(golden):
 def test_fit(golden, name):
     for quantity, values in FITS[name]().items():
         expected = golden[f"{name}_{quantity}"]
-        if quantity == "fractions":
-            # the first release had a fraction of every total, also of one below its own standard error
-            expected = np.where(np.isfinite(values), expected, np.nan)
         scale = np.nanmax(np.abs(expected))
         np.testing.assert_allclose(
             values, expected, rtol=SAME_AMOUNT, atol=SAME_AMOUNT * scale, err_msg=quantity

@@ -6,9 +6,11 @@ import argparse
 import json
 import logging
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from training import checksums
 from training.core_loss.recipes import EFFECTS, RECIPES
 
 if TYPE_CHECKING:
@@ -79,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("abundances", help="how often each element occurs in a data set")
     command.add_argument("file", type=Path, help="HDF5 file written by simulate")
 
+    command = commands.add_parser("check", help="read a whole data set and tell what is damaged")
+    command.add_argument("file", type=Path, help="HDF5 file written by simulate")
+
     command = commands.add_parser("train", help="train a network; a stopped run goes on")
     _add_network_arguments(command, spectra=1_000_000)
     command.add_argument("--without", nargs="*", choices=EFFECTS, default=())
@@ -89,7 +94,14 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--validate-every", type=int, default=4, help="epochs of 16,384 spectra")
     command.add_argument("--data", type=Path, help="HDF5 file to take instead of fresh spectra")
     command.add_argument("--run", help="name of the run's folder in training/runs")
-    command.add_argument("--start", help="finished run whose weights this one begins with")
+    command.add_argument("--start", help="run whose weights this one begins with")
+
+    command = commands.add_parser(
+        "restore", help="make finished runs of the shipped networks, to train them further"
+    )
+    command.add_argument(
+        "--networks", type=Path, default=WEIGHTS, help="folder of other networks (%(default)s)"
+    )
 
     command = commands.add_parser(
         "learning-rate", help="loss after short trainings with learning rates of 1e-2 to 1e-5"
@@ -132,32 +144,41 @@ def main(arguments: list[str] | None = None) -> None:
         from training.physics.gos import build
 
         build(options.out, processes=options.processes)
+        checksums.write()
     elif options.command == "near-edges":
         from training.physics.near_edge_library import build
 
         build(options.out, RUNS / "near_edges")
+        checksums.write()
     elif options.command == "simulate":
-        from training.core_loss.dataset import write
+        from training.core_loss.dataset import DataSetError, write
 
-        write(
-            options.out,
-            recipe=options.recipe,
-            set_name=options.set_name,
-            seed=options.seed,
-            spectra=options.spectra,
-            without=tuple(options.without),
-            formulas=options.formulas,
-            processes=options.processes,
-        )
-    elif options.command == "abundances":
-        import h5py
+        try:
+            write(
+                options.out,
+                recipe=options.recipe,
+                set_name=options.set_name,
+                seed=options.seed,
+                spectra=options.spectra,
+                without=tuple(options.without),
+                formulas=options.formulas,
+                processes=options.processes,
+            )
+        except DataSetError as error:
+            sys.exit(f"simulate: {error}")
+    elif options.command in ("abundances", "check"):
+        from training.core_loss.dataset import DataSetError, abundances, damaged, opened
 
-        from training.core_loss.dataset import abundances
-
-        with h5py.File(options.file) as file:
-            print("element  contained  visible")
-            for element, (contained, visible) in abundances(file).items():
-                print(f"{element:7}  {contained:9}  {visible:7}")
+        try:
+            if bad := damaged(options.file):
+                sys.exit(f"{options.file} is damaged: {'; '.join(bad)}")
+            if options.command == "abundances":
+                print("element  contained  visible")
+                with opened(options.file) as file:
+                    for element, (contained, visible) in abundances(file).items():
+                        print(f"{element:7}  {contained:9}  {visible:7}")
+        except DataSetError as error:
+            sys.exit(f"{options.command}: {error}")
     elif options.command == "train":
         from training.learning.train import train
 
@@ -166,6 +187,10 @@ def main(arguments: list[str] | None = None) -> None:
         run = _run(options, *names, start=start)
         name = options.run or f"{run.network}.{run.size}.{run.recipe}.{run.seed}"
         train(run, RUNS / name, options.workers)
+    elif options.command == "restore":
+        from training.core_loss.release import restore
+
+        restore(options.networks, RUNS)
     elif options.command == "learning-rate":
         from training.learning.train import search_learning_rate
 
@@ -182,10 +207,12 @@ def main(arguments: list[str] | None = None) -> None:
             options.seed,
             options.weights,
         )
+        checksums.write()
     elif options.command == "score":
         from training.core_loss.release import score_measured
 
         score_measured(options.catalog, options.record)
+        checksums.write()
     elif options.command == "evaluate":
         from training.core_loss.report import report
 

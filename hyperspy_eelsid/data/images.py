@@ -40,14 +40,18 @@ def superlattice(
 
     Parameters
     ----------
-    shape : Number of pixels along the layers and across them.
-    seed : The same seed gives the same image.
-    show_progressbar : Show the progress; None takes HyperSpy's preference.
+    shape
+        Number of pixels along the layers and across them.
+    seed
+        The same seed gives the same image.
+    show_progressbar
+        Show the progress; None takes HyperSpy's preference.
 
     Returns
     -------
-    The image in counts. The areal density of every element [atoms/nm²], the invisible Sr included, is in
-    ``metadata.Simulation.areal_density``.
+    EELSSpectrum
+        The image in counts. The areal density of every element [atoms/nm²], the invisible
+        Sr included, is in ``metadata.Simulation.areal_density``.
 
     Examples
     --------
@@ -85,14 +89,18 @@ def titanium_oxynitride(
 
     Parameters
     ----------
-    shape : Number of pixels along the film and across it.
-    seed : The same seed gives the same image.
-    show_progressbar : Show the progress; None takes HyperSpy's preference.
+    shape
+        Number of pixels along the film and across it.
+    seed
+        The same seed gives the same image.
+    show_progressbar
+        Show the progress; None takes HyperSpy's preference.
 
     Returns
     -------
-    The image in counts, with the areal density of every element [atoms/nm²] in
-    ``metadata.Simulation.areal_density``.
+    EELSSpectrum
+        The image in counts, with the areal density of every element [atoms/nm²] in
+        ``metadata.Simulation.areal_density``.
     """
     from hyperspy_eelsid.data.simulation import simulate
 
@@ -124,16 +132,23 @@ def areal_density(
 
     Parameters
     ----------
-    layers : Crystals across the stack.
-    interfaces : Mean position of the interface after each layer but the last [nm].
-    position : Position of each column of pixels [nm], shape (columns,).
-    thickness : Foil thickness of each row of pixels [nm], shape (rows,).
-    rng : Draws the roughness of the interfaces.
-    width : Width of the error function that an interface is [nm].
+    layers
+        Crystals across the stack.
+    interfaces
+        Mean position of the interface after each layer but the last [nm].
+    position
+        Position of each column of pixels [nm], shape (columns,).
+    thickness
+        Foil thickness of each row of pixels [nm], shape (rows,).
+    rng
+        Draws the roughness of the interfaces.
+    width
+        Width of the error function that an interface is [nm].
 
     Returns
     -------
-    Element -> areal density [atoms/nm²], shape (rows, columns).
+    dict[str, np.ndarray]
+        Element -> areal density [atoms/nm²], shape (rows, columns).
     """
     waves = gaussian_filter1d(
         rng.normal(size=(interfaces.size, thickness.size)), sigma=thickness.size / 8, mode="wrap"

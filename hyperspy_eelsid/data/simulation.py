@@ -62,17 +62,25 @@ def simulate(
 
     Parameters
     ----------
-    title : Title of the signal.
-    energy : Energy axis [eV], shape (n_channels,), uniform.
-    density : Element -> areal density [atoms/nm²], shape (rows, columns).
-    thickness : Foil thickness of each row [nm], shape (rows,).
-    field_of_view : Height and width of the image [nm].
-    rng : Draws the counts.
-    show_progressbar : Show the progress; None takes HyperSpy's preference.
+    title
+        Title of the signal.
+    energy
+        Energy axis [eV], shape (n_channels,), uniform.
+    density
+        Element -> areal density [atoms/nm²], shape (rows, columns).
+    thickness
+        Foil thickness of each row [nm], shape (rows,).
+    field_of_view
+        Height and width of the image [nm].
+    rng
+        Draws the counts.
+    show_progressbar
+        Show the progress; None takes HyperSpy's preference.
 
     Returns
     -------
-    Counts, with `density` in ``metadata.Simulation.areal_density``.
+    EELSSpectrum
+        Counts, with `density` in ``metadata.Simulation.areal_density``.
     """
     if show_progressbar is None:
         show_progressbar = hs.preferences.General.show_progressbar
@@ -98,13 +106,16 @@ def element_spectra(elements: tuple[str, ...], energy: np.ndarray) -> np.ndarray
 
     Parameters
     ----------
-    elements : Symbols.
-    energy : Energy axis [eV], shape (n_channels,), uniform.
+    elements
+        Symbols.
+    energy
+        Energy axis [eV], shape (n_channels,), uniform.
 
     Returns
     -------
-    Single-scattering cross sections at the energy resolution [barn/eV], shape (n_elements, n_channels);
-    zero for an element without an onset on the axis.
+    np.ndarray
+        Single-scattering cross sections at the energy resolution [barn/eV], shape
+        (n_elements, n_channels); zero for an element without an onset on the axis.
     """
     dispersion = energy[1] - energy[0]
     spectra = np.zeros((len(elements), energy.size))
@@ -130,13 +141,18 @@ def plural_scattering(spectra: np.ndarray, energy: np.ndarray, orders: int) -> n
 
     Parameters
     ----------
-    spectra : Single-scattering spectra, shape (n_spectra, n_channels).
-    energy : Energy axis [eV], shape (n_channels,), uniform.
-    orders : Number of orders, the first being no plasmon.
+    spectra
+        Single-scattering spectra, shape (n_spectra, n_channels).
+    energy
+        Energy axis [eV], shape (n_channels,), uniform.
+    orders
+        Number of orders, the first being no plasmon.
 
     Returns
     -------
-    Convolutions with powers of the plasmon spectrum, shape (orders, n_spectra, n_channels).
+    np.ndarray
+        Convolutions with powers of the plasmon spectrum, shape (orders, n_spectra,
+        n_channels).
     """
     loss = energy - energy[0]
     plasmon = np.zeros_like(loss)

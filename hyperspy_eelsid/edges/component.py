@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 import numpy as np
 from exspy.components import EELSCLEdge
-from exspy.models.eelsmodel import EELSModel  # noqa: F401 (exspy's components need it to be imported)
 
-try:  # the class that reads GOSH files has no public name
-    from exspy._misc.eels.gosh_gos import GoshGOS
-except ImportError as error:  # pragma: no cover
-    raise ImportError("This version of exspy keeps its GOSH reader in another place.") from error
-
+from hyperspy_eelsid._upstream import GoshGOS, is_one_spectrum, rebuilt_from, suppressed
 from hyperspy_eelsid.edges import element_edges
 from hyperspy_eelsid.exceptions import UnknownElementError
+from hyperspy_eelsid.shipped import PACKAGE, shipped
 
-GOSH_PATH = str(files("hyperspy_eelsid.edges") / "dhfs.gosh")
+GOSH_PATH = str(PACKAGE / "edges" / "dhfs.gosh")
 
 
 _SETTINGS = (
@@ -38,7 +32,7 @@ class BundledGOS(GoshGOS):
     """
 
     def __init__(self, element_subshell: str) -> None:
-        super().__init__(element_subshell, gos_file_path=GOSH_PATH)
+        super().__init__(element_subshell, gos_file_path=str(shipped("edges/dhfs.gosh")))
 
     def read_elements(self) -> None:
         """Find the onset energy in the edge table."""
@@ -59,7 +53,8 @@ class CoreLossEdge(EELSCLEdge):
 
     Parameters
     ----------
-    element_subshell : Element and subshell, for instance ``"Ti_L3"``.
+    element_subshell
+        Element and subshell, for instance ``"Ti_L3"``.
     """
 
     def __init__(self, element_subshell: str) -> None:
@@ -68,10 +63,9 @@ class CoreLossEdge(EELSCLEdge):
         self.element, self.subshell = element_subshell.split("_")
         self.name = element_subshell
         self.GOS = BundledGOS(element_subshell)
-        with self.onset_energy.events.value_changed.suppress():
+        with suppressed(self.onset_energy.events.value_changed):
             self.onset_energy.value = self.GOS.onset_energy
-        del self._whitelist["GOS"]
-        self._whitelist["element_subshell"] = ("init", element_subshell)
+        rebuilt_from(self, element_subshell=element_subshell)
 
     def function_nd(
         self, *args: np.ndarray, parameters_values: list[np.ndarray] | None = None
@@ -80,15 +74,18 @@ class CoreLossEdge(EELSCLEdge):
 
         Parameters
         ----------
-        *args : Energy axis [eV], shape (n_channels,).
-        parameters_values : Values of the parameters in all pixels; by default those of their maps.
+        *args
+            Energy axis [eV], shape (n_channels,).
+        parameters_values
+            Values of the parameters in all pixels; by default those of their maps.
 
         Returns
         -------
-        Shape (..., n_channels).
+        np.ndarray
+            Shape (..., n_channels).
         """
         (energy,) = args
-        if not self._is_navigation_multidimensional:
+        if is_one_spectrum(self):
             return self.function(energy)
         if parameters_values is None:
             parameters_values = [parameter.map["values"] for parameter in self.parameters]

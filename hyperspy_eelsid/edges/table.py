@@ -14,9 +14,9 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
 from hyperspy_eelsid.exceptions import UnknownElementError
+from hyperspy_eelsid.shipped import shipped
 
 ENERGY_MIN_EV = 75
 ENERGY_MAX_EV = 3071
@@ -40,7 +40,7 @@ class Edge:
 
 
 def _read_edges() -> tuple[Edge, ...]:
-    with files("hyperspy_eelsid.edges").joinpath("edges.csv").open(encoding="utf-8") as file:
+    with shipped("edges/edges.csv").open(encoding="utf-8") as file:
         return tuple(
             Edge(
                 element=row["element"],

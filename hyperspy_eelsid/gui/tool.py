@@ -65,12 +65,16 @@ class IdentificationTool(t.HasTraits):
 
     Parameters
     ----------
-    signal : The signal.
+    signal
+        The signal.
 
     Attributes
     ----------
-    found : The :class:`~hyperspy_eelsid.identification.ElementIdentification`, None before the networks ran.
-    progress, busy : How much of the spectra is identified, and whether the networks are running.
+    found
+        The :class:`~hyperspy_eelsid.identification.ElementIdentification`, None before the
+        networks ran.
+    progress, busy
+        How much of the spectra is identified, and whether the networks are running.
     """
 
     threshold = t.Range(0.0, 1.0, label="Threshold")

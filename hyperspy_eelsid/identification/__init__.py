@@ -4,5 +4,5 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submod_attrs={"result": ["ElementIdentification", "identify_elements"]},
+    submod_attrs={"identify": ["identify_elements"], "result": ["ElementIdentification"]},
 )

@@ -36,14 +36,19 @@ def energy_offset(
 
     Parameters
     ----------
-    spectrum : Counts, shape (n_channels,).
-    energy : Energies of the channels [eV], shape (n_channels,).
-    elements : Symbols of the elements that are there.
+    spectrum
+        Counts, shape (n_channels,).
+    energy
+        Energies of the channels [eV], shape (n_channels,).
+    elements
+        Symbols of the elements that are there.
 
     Returns
     -------
-    Offset [eV] in whole eV, positive when edges are seen above their tabulated onsets; None when no onset is sharp
-    enough to tell. Chemical shifts, and the difference between an onset and its steepest rise, make up to 4 eV of it.
+    float | None
+        Offset [eV] in whole eV, positive when edges are seen above their tabulated onsets;
+        None when no onset is sharp enough to tell. Chemical shifts, and the difference
+        between an onset and its steepest rise, make up to 4 eV of it.
     """
     whole = to_network_input(spectrum, energy)
     inside = np.flatnonzero(whole)

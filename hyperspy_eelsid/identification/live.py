@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from hyperspy_eelsid.edges import ELEMENTS
-from hyperspy_eelsid.energy_axis import checked_energy
+from hyperspy_eelsid.energy_axis import checked_energy, edge_range
 from hyperspy_eelsid.exceptions import InvalidSpectraError
 from hyperspy_eelsid.identification import rules
-from hyperspy_eelsid.identification.predict import Networks, edge_range, predict_spectra
+from hyperspy_eelsid.identification.predict import NetworkSettings, predict_spectra
 
 
 class LiveIdentification:
@@ -19,10 +19,15 @@ class LiveIdentification:
 
     Parameters
     ----------
-    energy : Energies of the channels [eV], shape (n_channels,).
-    threshold : Probability from which an element is found; by default the one that belongs to the networks.
-    elements, exclude, networks, device : As in ``EELSSpectrum.identify_elements``.
-    accumulate : Identify the sum of all frames since :meth:`reset`, instead of each one for itself.
+    energy
+        Energies of the channels [eV], shape (n_channels,).
+    threshold
+        Probability from which an element is found; by default the one that belongs to the
+        networks.
+    elements, exclude, networks, device
+        As in ``EELSSpectrum.identify_elements``.
+    accumulate
+        Identify the sum of all frames since :meth:`reset`, instead of each one for itself.
 
     Raises
     ------
@@ -53,7 +58,7 @@ class LiveIdentification:
     ) -> None:
         self.energy = checked_energy(np.asarray(energy, float))
         self.accumulate = accumulate
-        self._networks = Networks(networks, device)
+        self._networks = NetworkSettings(networks, device)
         self.threshold = self._networks.load().threshold if threshold is None else threshold
         rules.check_share("threshold", self.threshold)
         self._candidates = rules.candidates(elements, exclude)
@@ -68,11 +73,14 @@ class LiveIdentification:
 
         Parameters
         ----------
-        counts : Shape (n_channels,), or (n_rows, n_channels) of a detector, whose rows are added.
+        counts
+            Shape (n_channels,), or (n_rows, n_channels) of a detector, whose rows are
+            added.
 
         Returns
         -------
-        Probabilities of the elements that are found, strongest first.
+        dict[str, float]
+            Probabilities of the elements that are found, strongest first.
 
         Raises
         ------

@@ -30,12 +30,15 @@ def to_network_input(spectra: np.ndarray, energy: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    spectra : Counts, shape (..., n_channels).
-    energy : Energies of the channels [eV], shape (n_channels,), in any order.
+    spectra
+        Counts, shape (..., n_channels).
+    energy
+        Energies of the channels [eV], shape (n_channels,), in any order.
 
     Returns
     -------
-    float32, shape (..., 3072).
+    np.ndarray
+        float32, shape (..., 3072).
     """
     order = np.argsort(energy)
     order = order[(energy[order] >= ENERGY_MIN_EV) & (energy[order] <= ENERGY_MAX_EV)]

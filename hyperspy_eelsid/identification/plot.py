@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import hyperspy.api as hs
 import matplotlib.pyplot as plt
 import numpy as np
+from hyperspy.signals import BaseSignal
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from hyperspy_eelsid.edges import ELEMENT_INDEX
 from hyperspy_eelsid.energy_axis import measured_window
-
-if TYPE_CHECKING:
-    from hyperspy_eelsid.identification import ElementIdentification
 
 COLOUR_MAP = "viridis"
 MAPS_PER_ROW = 4
@@ -35,32 +34,56 @@ def periodic_place(atomic_number: int) -> tuple[int, int]:
     return row, place if place < block or (place == 2 and block == 2) else 18 - from_end
 
 
-def plot_identification(found: ElementIdentification, figure: Figure | None = None) -> Figure:
-    """Draw the spectrum with the edges of the elements found, above a periodic table."""
+def plot_identification(
+    counts: np.ndarray,
+    energy: np.ndarray,
+    edges: Mapping[str, Mapping[str, float]],
+    probability: Mapping[str, float],
+    figure: Figure | None = None,
+) -> Figure:
+    """Draw a spectrum with the edges of the elements found, above a periodic table.
+
+    Parameters
+    ----------
+    counts
+        Spectrum, shape (n_channels,).
+    energy
+        Energies of the channels [eV], shape (n_channels,).
+    edges
+        Edge groups and their onsets [eV] of each element that is found.
+    probability
+        Probability of each element.
+    figure
+        Figure to draw in, a new one by default.
+    """
     if figure is None:
         figure = plt.figure(figsize=(9, 8))
     figure.set_layout_engine("constrained")
     top, bottom = figure.subplots(2, 1, height_ratios=(1, 1.1))
-    _draw_spectrum(top, found)
-    _draw_periodic_table(bottom, found)
+    _draw_spectrum(top, counts, energy, edges)
+    _draw_periodic_table(bottom, probability, set(edges))
     return figure
 
 
-def _draw_spectrum(axes: Axes, found: ElementIdentification) -> None:
-    energy = found.energy
+def _draw_spectrum(
+    axes: Axes,
+    counts: np.ndarray,
+    energy: np.ndarray,
+    edges: Mapping[str, Mapping[str, float]],
+) -> None:
     start, end = measured_window(energy)
     inside = (energy >= start) & (energy <= end)
-    counts = np.where(found.spectrum.data > 0, found.spectrum.data, np.nan)[inside]
+    counts = np.where(counts > 0, counts, np.nan)[inside]
     axes.semilogy(energy[inside], counts, color="black", lw=1)
     axes.set(xlabel="Energy loss (eV)", ylabel="Counts", xlim=(start, end))
     last = -np.inf
     level = 0
-    edges = [
+    marks = [
         (onset, f"{element}-{group}", f"C{number % 10}")
-        for number, (element, groups) in enumerate(found.edges.items())
+        for number, (element, groups) in enumerate(edges.items())
         for group, onset in groups.items()
     ]
-    for onset, label, colour in sorted(edges):
+    for onset, label, colour in sorted(marks):
         # labels that would overlap climb in steps
         level = level + 1 if onset - last < 0.06 * (end - start) else 0
         last = onset
@@ -75,12 +98,10 @@ def _draw_spectrum(axes: Axes, found: ElementIdentification) -> None:
         )
 
 
-def _draw_periodic_table(axes: Axes, found: ElementIdentification) -> None:
-    """Shade every element by its probability where it is found, or by its mean probability."""
-    strength = found.strength
+def _draw_periodic_table(axes: Axes, probability: Mapping[str, float], chosen: set[str]) -> None:
+    """Shade every element by its probability, and frame those that are chosen."""
     colours = plt.get_cmap(COLOUR_MAP)
-    chosen = set(found.elements)
-    for element, value in strength.items():
+    for element, value in probability.items():
         row, column = periodic_place(ELEMENT_INDEX[element] + 4)
         shade = colours(float(value))
         axes.add_patch(
@@ -110,30 +131,46 @@ def _draw_periodic_table(axes: Axes, found: ElementIdentification) -> None:
     axes.figure.colorbar(scale, ax=axes, label="Probability", shrink=0.8)
 
 
-def plot_maps(found: ElementIdentification, **kwargs: Any) -> list[Axes] | Axes:
-    """Draw the summed intensity and the probability map of every element found."""
-    dimension = found.probability.axes_manager.navigation_dimension
+def plot_maps(
+    intensity: BaseSignal, maps: Mapping[str, BaseSignal], **kwargs: Any
+) -> list[Axes] | Axes:
+    """Draw the summed intensity and the probability map of every element found.
+
+    Parameters
+    ----------
+    intensity
+        Sum over the energy axis, an image or a profile.
+    maps
+        Probability map of each element that is found.
+    **kwargs
+        Passed to :func:`hyperspy.api.plot.plot_images`, or ``plot_spectra`` for a line scan.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to draw.
+    """
+    dimension = intensity.axes_manager.signal_dimension
     if dimension not in (1, 2):
         raise ValueError(
             f"There are no maps of a {'single spectrum' if dimension == 0 else 'volume'}; "
             "use plot() to see its probabilities, or found.probability['Fe'] for an element."
         )
-    if not found.elements:
+    if not maps:
         raise ValueError("No element was found; with_threshold() with a lower threshold may help.")
-    maps = [found.probability[element] for element in found.elements]
     if dimension == 1:
-        axes = hs.plot.plot_spectra(maps, legend=found.elements, **kwargs)
+        axes = hs.plot.plot_spectra(list(maps.values()), legend=list(maps), **kwargs)
         axes.set(ylabel="Probability", ylim=(-0.02, 1.05))
         return axes
     columns = min(len(maps) + 1, MAPS_PER_ROW)
     rows = -(-(len(maps) + 1) // MAPS_PER_ROW)
-    height, width = found.intensity.data.shape
+    height, width = intensity.data.shape
     panel_height = min(max(MAP_WIDTH_IN * height / width, 1), 2 * MAP_WIDTH_IN) + 0.5
     options = {
         "cmap": ["gray"] + [COLOUR_MAP] * len(maps),
         "vmin": [None] + [0] * len(maps),
         "vmax": [None] + [1] * len(maps),
-        "label": ["Sum (counts)", *found.elements],
+        "label": ["Sum (counts)", *maps],
         "suptitle": False,
         "axes_decor": "off",
         "per_row": columns,
@@ -141,4 +178,4 @@ def plot_maps(found: ElementIdentification, **kwargs: Any) -> list[Axes] | Axes:
     }
     if "fig" not in kwargs and "ax" not in kwargs:
         options["fig"] = plt.figure(figsize=(1.4 * MAP_WIDTH_IN * columns, rows * panel_height))
-    return hs.plot.plot_images([found.intensity, *maps], **options | kwargs)
+    return hs.plot.plot_images([intensity, *maps.values()], **options | kwargs)

@@ -1,31 +1,25 @@
-"""Probabilities of all spectra of a signal, block by block on all cores, and sums on the way."""
+"""Probabilities of all spectra of a signal, and sums on the way."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import dask.array as da
 import numpy as np
 
 from hyperspy_eelsid.edges import ELEMENTS
-from hyperspy_eelsid.energy_axis import measured_window, without_nan_at_ends
+from hyperspy_eelsid.energy_axis import edge_range, measured_window, without_nan_at_ends
 from hyperspy_eelsid.identification import ensemble, network_input, rules
+from hyperspy_eelsid.networks.blocks import in_blocks
 
-# an edge that lies so far outside of the window can still be seen when the energy axis is not well calibrated
-ONSET_TOLERANCE_EV = 5
+if TYPE_CHECKING:
+    import dask.array as da
+
 # what lies beyond is no number of counts, in whatever unit, and would overflow single precision
 LARGEST_COUNTS, SMALLEST_COUNTS = 1e18, 1e-18
-PIXELS_PER_BLOCK = 128  # half a second of work
 
 
-def edge_range(energy: np.ndarray) -> tuple[float, float]:
-    """Energies [eV] between which an onset can be seen on an energy axis."""
-    start, end = measured_window(energy)
-    return start - ONSET_TOLERANCE_EV, end + ONSET_TOLERANCE_EV
-
-
-class Networks(NamedTuple):
+class NetworkSettings(NamedTuple):
     """Which networks run where; each process loads them for itself."""
 
     path: str | Path | None = None
@@ -50,7 +44,7 @@ def predict_spectra(
     masked: np.ndarray | None = None,
     *,
     energy: np.ndarray,
-    networks: Networks,
+    networks: NetworkSettings,
 ) -> np.ndarray:
     """Probability of each element in a block of spectra.
 
@@ -58,13 +52,18 @@ def predict_spectra(
 
     Parameters
     ----------
-    spectra : Counts, shape (..., n_channels).
-    masked : Which spectra to leave out, bool, shape (..., 1).
-    energy : Energies of the channels [eV], shape (n_channels,).
+    spectra
+        Counts, shape (..., n_channels).
+    masked
+        Which spectra to leave out, bool, shape (..., 1).
+    energy
+        Energies of the channels [eV], shape (n_channels,).
 
     Returns
     -------
-    float32, shape (..., 80); NaN for spectra that are masked, or whose counts are not finite or nowhere positive.
+    np.ndarray
+        float32, shape (..., 80); NaN for spectra that are masked, or whose counts are not
+        finite or nowhere positive.
     """
     pixels = spectra.reshape(-1, spectra.shape[-1])
     start, end = measured_window(energy)
@@ -84,60 +83,40 @@ def predict_spectra(
 
 
 def predict_signal(
-    data: np.ndarray | da.Array, energy: np.ndarray, networks: Networks, masked: np.ndarray | None
+    data: np.ndarray | da.Array,
+    energy: np.ndarray,
+    networks: NetworkSettings,
+    masked: np.ndarray | None,
 ) -> tuple[np.ndarray | da.Array, np.ndarray | da.Array, np.ndarray | da.Array]:
     """Probabilities and sums of the spectra of a signal; dask arrays, computed together, read them once.
 
+    All are in memory when the data are, and are no larger than a block.
+
     Parameters
     ----------
-    data : Counts, energies along the last axis.
-    energy : Energies of the channels [eV], shape (n_channels,).
-    masked : Which pixels to leave out, bool, navigation shape.
+    data
+        Counts, energies along the last axis.
+    energy
+        Energies of the channels [eV], shape (n_channels,).
+    masked
+        Which pixels to leave out, bool, navigation shape.
 
     Returns
     -------
-    probability : float32, navigation shape x 80; NaN for spectra that cannot be used.
-    spectrum : Sum of the spectra that can be used, shape (n_channels,).
-    intensity : Sum over the energy axis, navigation shape.
-
-    All are in memory when the data are, and are no larger than a block.
+    probability
+        float32, navigation shape x 80; NaN for spectra that cannot be used.
+    spectrum
+        Sum of the spectra that can be used, shape (n_channels,).
+    intensity
+        Sum over the energy axis, navigation shape.
     """
     networks.load()  # here and not first in several threads at once
     left_out = [] if masked is None else [masked[..., np.newaxis]]
-    probability: np.ndarray | da.Array
-    if isinstance(data, np.ndarray) and data.size <= PIXELS_PER_BLOCK * data.shape[-1]:
-        # a graph would take as long as the networks do for a single spectrum
-        probability = predict_spectra(data, *left_out, energy=energy, networks=networks)
-    else:
-        data, probability = _predict_blocks(data, left_out, energy, networks)
+    data, probability = in_blocks(
+        predict_spectra, data, *left_out, n_labels=len(ELEMENTS), energy=energy, networks=networks
+    )
     pixels = tuple(range(data.ndim - 1))
     usable = np.isfinite(probability[..., :1])
     counts = np.where(plausible(data), data, 0)
     spectrum = np.where(usable, counts, 0).sum(axis=pixels, dtype=np.float64)
     return probability, spectrum, counts.sum(axis=-1, dtype=np.float64)
-
-
-def _predict_blocks(
-    data: np.ndarray | da.Array,
-    left_out: list[np.ndarray],
-    energy: np.ndarray,
-    networks: Networks,
-) -> tuple[da.Array, da.Array]:
-    """The data in blocks, and the probabilities of each."""
-    whole = data if isinstance(data, da.Array) else da.from_array(data, chunks=-1, name=False)
-    pixels = tuple(range(data.ndim - 1))
-    blocks = whole.rechunk(
-        {**dict.fromkeys(pixels, "auto"), data.ndim - 1: -1},
-        block_size_limit=PIXELS_PER_BLOCK * data.shape[-1] * data.dtype.itemsize,
-    )
-    probability = da.map_blocks(
-        predict_spectra,
-        blocks,
-        *(da.from_array(masked, chunks=(*blocks.chunks[:-1], 1)) for masked in left_out),
-        energy=energy,
-        networks=networks,
-        dtype=np.float32,
-        chunks=(*blocks.chunks[:-1], (len(ELEMENTS),)),
-        meta=np.empty((0,) * data.ndim, np.float32),
-    )
-    return blocks, probability

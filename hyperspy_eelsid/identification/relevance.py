@@ -27,15 +27,22 @@ def relevance(
 
     Parameters
     ----------
-    spectrum : Counts, shape (n_channels,).
-    energy : Energies of the channels [eV], shape (n_channels,).
-    element : Symbol of the element.
-    networks : Networks to ask, as in :func:`hyperspy_eelsid.identification.ensemble.load`.
+    spectrum
+        Counts, shape (n_channels,).
+    energy
+        Energies of the channels [eV], shape (n_channels,).
+    element
+        Symbol of the element.
+    networks
+        Networks to ask, as in :func:`hyperspy_eelsid.identification.ensemble.load`.
 
     Returns
     -------
-    energy : Whole eV of the window, shape (n,).
-    relevance : Fall of the log-odds, shape (n,); negative where covering the spectrum makes the element likelier.
+    energy
+        Whole eV of the window, shape (n,).
+    relevance
+        Fall of the log-odds, shape (n,); negative where covering the spectrum makes the
+        element likelier.
 
     References
     ----------

@@ -1,40 +1,35 @@
-"""Which elements are in a spectrum or a spectrum image, and where."""
+"""What an identification found: elements, their probabilities, maps, and what can be asked of them."""
 
 from __future__ import annotations
 
-import html
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
-from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dask
-import dask.array as da
 import numpy as np
 from dask.diagnostics import ProgressBar
 from hyperspy.api import load, preferences
 from hyperspy.signals import BaseSignal, LazySignal, Signal1D
 
 from hyperspy_eelsid.edges import ELEMENTS, visible_groups
-from hyperspy_eelsid.energy_axis import EnergyAxis
-from hyperspy_eelsid.exceptions import InvalidSpectraError, SignalTypeError, UnknownElementError
-from hyperspy_eelsid.identification import rules
+from hyperspy_eelsid.energy_axis import edge_range
+from hyperspy_eelsid.exceptions import InvalidSpectraError, UnknownElementError
+from hyperspy_eelsid.identification import rules, table
 from hyperspy_eelsid.identification.axis_offset import energy_offset
-from hyperspy_eelsid.identification.predict import Networks, edge_range, predict_signal
 from hyperspy_eelsid.identification.relevance import relevance
-from hyperspy_eelsid.signals import ElementProbability, LazyElementProbability
+from hyperspy_eelsid.signals import ElementProbability
 
 if TYPE_CHECKING:
+    import dask.array as da
     import pandas as pd
     from exspy.signals import EELSSpectrum
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-NOTABLE_OFFSET_EV = 5  # more than chemical shifts make
 
 _logger = logging.getLogger(__name__)
 
@@ -47,15 +42,25 @@ class ElementIdentification:
 
     Parameters
     ----------
-    probability : Probability of each element in each pixel, NaN in pixels that are masked or not valid spectra.
-    spectrum : Sum of all valid spectra.
-    intensity : Sum over the energy axis, with the navigation axes of the signal as its own.
-    energy : Energy axis of `spectrum` [eV], shape (n_channels,).
-    threshold : Probability from which an element counts as found in a pixel.
-    min_fraction : Smallest share of the valid pixels in which a reported element is found.
-    networks : Name or path of the networks.
-    candidates : Symbols of the elements that may be found.
-    masked : Number of pixels that were left out on purpose.
+    probability
+        Probability of each element in each pixel, NaN in pixels that are masked or not
+        valid spectra.
+    spectrum
+        Sum of all valid spectra.
+    intensity
+        Sum over the energy axis, with the navigation axes of the signal as its own.
+    energy
+        Energy axis of `spectrum` [eV], shape (n_channels,).
+    threshold
+        Probability from which an element counts as found in a pixel.
+    min_fraction
+        Smallest share of the valid pixels in which a reported element is found.
+    networks
+        Name or path of the networks.
+    candidates
+        Symbols of the elements that may be found.
+    masked
+        Number of pixels that were left out on purpose.
     """
 
     probability: ElementProbability
@@ -73,7 +78,8 @@ class ElementIdentification:
 
         Parameters
         ----------
-        show_progressbar : Show a progress bar; None takes HyperSpy's preference.
+        show_progressbar
+            Show a progress bar; None takes HyperSpy's preference.
 
         Raises
         ------
@@ -84,56 +90,29 @@ class ElementIdentification:
         if not isinstance(self.probability, LazySignal):
             return
         arrays = [signal.data for signal in signals]
-        results = _computed(arrays, self.energy, self.masked, show_progressbar)
+        results = computed(arrays, self.energy, self.masked, show_progressbar)
         for signal, data in zip(signals, results, strict=True):
             signal.data = data
-            signal._lazy = False
-            signal._assign_subclass()
+            signal.compute(show_progressbar=False)  # makes a signal in memory of it
 
     def __repr__(self) -> str:
-        lines = [f"{type(self).__name__}: {', '.join(self.elements) or 'no element found'}"]
-        rows = [self._columns, *self._rows()]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(self._columns))]
-        for row in rows:
-            lines.append("  ".join(f"{x:<{w}}" for x, w in zip(row, widths, strict=True)).rstrip())
-        lines.append(self._footer())
-        return "\n".join(lines)
+        heading = f"{type(self).__name__}: {', '.join(self.elements) or 'no element found'}"
+        return table.as_text(heading, self._rows(), self._footer())
 
     def _repr_html_(self) -> str:
-        def row(cells: tuple[str, ...], tag: str) -> str:
-            return "<tr>" + "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in cells) + "</tr>"
+        return table.as_html(self._rows(), self._footer())
 
-        footer = f"<p>{html.escape(self._footer())}</p>"
-        if not self.elements:
-            return f"<p><b>No element found</b></p>{footer}"
-        body = "".join(row(cells, "td") for cells in self._rows())
-        return (
-            f"<table><thead>{row(self._columns, 'th')}</thead><tbody>{body}</tbody></table>{footer}"
-        )
-
-    _columns = ("element", "probability", "pixels found in", "edges in the window [eV]", "or")
-
-    def _rows(self) -> Iterator[tuple[str, ...]]:
-        strength, fraction, edges, rivals = self.strength, self.fraction, self.edges, self.rivals
-        for element in self.elements:
-            yield (
-                element,
-                f"{strength[element]:.2f}",
-                f"{fraction[element]:.1%}",
-                ", ".join(f"{element}-{group} {e:g}" for group, e in edges[element].items()),
-                ", ".join(rivals[element]),
-            )
+    def _rows(self) -> list[table.Row]:
+        return table.rows(self.elements, self.strength, self.fraction, self.edges, self.rivals)
 
     def _footer(self) -> str:
-        pixels = f" in at least {self.min_fraction:.1%} of {len(self._judgement.found)} pixels"
         image = self.probability.axes_manager.navigation_dimension > 0
-        asked = len(self.candidates) < len(ELEMENTS)
-        among = f", among {len(self.candidates)} elements" if asked else ""
-        offset = self.energy_offset or 0
-        hint = f"; the energy axis may be off by {offset:+g} eV"
-        return (
-            f"threshold {self.threshold:g}{pixels if image else ''}{among}, networks {self.networks}"
-            f"{hint if abs(offset) >= NOTABLE_OFFSET_EV else ''}"
+        return table.footer(
+            self.threshold,
+            self.networks,
+            (self.min_fraction, len(self._judgement.found)) if image else None,
+            len(self.candidates),
+            self.energy_offset,
         )
 
     @cached_property
@@ -235,8 +214,10 @@ class ElementIdentification:
 
         Parameters
         ----------
-        elements : Symbols of the only elements that can be there; None for all 80.
-        exclude : Symbols of elements that cannot be there.
+        elements
+            Symbols of the only elements that can be there; None for all 80.
+        exclude
+            Symbols of elements that cannot be there.
 
         Raises
         ------
@@ -250,8 +231,10 @@ class ElementIdentification:
 
         Returns
         -------
-        A :class:`pandas.DataFrame` with the symbols as index and the columns ``probability``, ``pixels``, ``fraction``,
-        ``edges`` (group to onset energy [eV]) and ``rivals``.
+        pd.DataFrame
+            A :class:`pandas.DataFrame` with the symbols as index and the columns
+            ``probability``, ``pixels``, ``fraction``, ``edges`` (group to onset energy
+            [eV]) and ``rivals``.
         """
         import pandas as pd
 
@@ -275,11 +258,13 @@ class ElementIdentification:
 
         Parameters
         ----------
-        element : Symbol of the element.
+        element
+            Symbol of the element.
 
         Returns
         -------
-        The fall of the log-odds along the energy axis.
+        Signal1D
+            The fall of the log-odds along the energy axis.
 
         Raises
         ------
@@ -306,8 +291,11 @@ class ElementIdentification:
 
         Parameters
         ----------
-        filename : Name of the file, ending in ``.hspy`` or ``.zspy``.
-        **kwargs : Passed to :meth:`hyperspy.api.signals.BaseSignal.save`, e.g. ``overwrite=True``.
+        filename
+            Name of the file, ending in ``.hspy`` or ``.zspy``.
+        **kwargs
+            Passed to :meth:`hyperspy.api.signals.BaseSignal.save`, e.g.
+            ``overwrite=True``.
         """
         self.compute()
         signal = self.probability.deepcopy()
@@ -360,27 +348,31 @@ class ElementIdentification:
 
         Parameters
         ----------
-        fig : Figure to draw in, a new one by default.
+        fig
+            Figure to draw in, a new one by default.
 
         Returns
         -------
-        The matplotlib figure.
+        Figure
+            The matplotlib figure.
         """
         from hyperspy_eelsid.identification.plot import plot_identification
 
         self.compute()
-        return plot_identification(self, fig)
+        return plot_identification(self.spectrum.data, self.energy, self.edges, self.strength, fig)
 
     def plot_maps(self, **kwargs: Any) -> list[Axes] | Axes:
         """Summed intensity, and beside it the probability map of every element that was found.
 
         Parameters
         ----------
-        **kwargs : Passed to :func:`hyperspy.api.plot.plot_images`.
+        **kwargs
+            Passed to :func:`hyperspy.api.plot.plot_images`.
 
         Returns
         -------
-        The matplotlib axes.
+        list[Axes] | Axes
+            The matplotlib axes.
 
         Raises
         ------
@@ -390,10 +382,11 @@ class ElementIdentification:
         from hyperspy_eelsid.identification.plot import plot_maps
 
         self.compute()
-        return plot_maps(self, **kwargs)
+        maps = {element: self.probability[element] for element in self.elements}
+        return plot_maps(self.intensity, maps, **kwargs)
 
 
-def _computed(
+def computed(
     arrays: Sequence[np.ndarray | da.Array],
     energy: np.ndarray,
     masked: int,
@@ -420,172 +413,3 @@ def _check_valid(probability: np.ndarray, energy: np.ndarray, masked: int) -> No
         _logger.warning(
             "%d of %d spectra have no finite, positive counts and are left out.", bad, invalid.size
         )
-
-
-def identify_elements(
-    signal: EELSSpectrum,
-    threshold: float | None = None,
-    min_fraction: float = 0.01,
-    elements: Iterable[str] | None = None,
-    exclude: Iterable[str] | None = None,
-    networks: str | Path | None = None,
-    device: str = "auto",
-    batch_size: int | None = None,
-    navigation_mask: BaseSignal | np.ndarray | None = None,
-    add_elements: bool = False,
-    show_progressbar: bool | None = None,
-) -> ElementIdentification:
-    """Find the elements whose core-loss edges are in the spectrum, in every pixel.
-
-    The spectra are brought to a 1 eV axis, of which the part between 75 and 3071 eV is used, and an
-    ensemble of neural networks gives the probability of 80 elements (Be to Bi). The signal itself
-    is not changed. For a lazy signal nothing is computed before the result is asked for something.
-
-    Parameters
-    ----------
-    threshold
-        Probability from which an element counts as found in a pixel, between 0 and 1. By
-        default the one that belongs to the networks.
-    min_fraction
-        Smallest share of the pixels in which an element must be found to be reported.
-    elements
-        Symbols of the only elements that can be there, when that is known. An edge that another
-        element claims as well then belongs to one of these.
-    exclude
-        Symbols of elements that cannot be there.
-    networks
-        Name of an installed ensemble, see ``eelsid models``; or path of a folder with a
-        ``card.json``. By default the ensemble that is shipped.
-    device
-        ``"cpu"``, ``"cuda"``, or ``"auto"``: the GPU when there is one.
-    batch_size
-        Number of spectra that a network sees at once; None is the fastest on the CPU.
-    navigation_mask
-        True for pixels that are left out, boolean, navigation shape.
-    add_elements
-        Declare the elements that are found on the signal, so that
-        ``s.plot(plot_edges=True)`` shows their edges.
-    show_progressbar
-        Show a progress bar; None takes HyperSpy's preference.
-
-    Returns
-    -------
-    ElementIdentification
-        The elements, their probabilities and maps.
-
-    Raises
-    ------
-    hyperspy_eelsid.exceptions.EnergyAxisError
-        If the energy axis is not one of energies, or its window holds nothing to identify.
-    hyperspy_eelsid.exceptions.InvalidSpectraError
-        If there is no pixel with positive, finite counts.
-    hyperspy_eelsid.exceptions.UnknownElementError
-        If a symbol is not one of the 80 elements, or no element is left.
-    hyperspy_eelsid.exceptions.WeightsError
-        If the networks are missing or altered.
-    hyperspy_eelsid.exceptions.DeviceError
-        If the networks cannot run on the GPU that was asked for.
-    ValueError
-        If another argument is out of its range, or the mask has another shape.
-
-    Notes
-    -----
-    Pixels whose counts are not finite, or nowhere positive, are left out: their probability is NaN
-    and they do not count in any fraction.
-
-    Examples
-    --------
-    >>> from hyperspy_eelsid.data import superlattice
-    >>> s = superlattice(shape=(4, 65))
-    >>> s.identify_elements().elements  # doctest: +SKIP
-    ['O', 'Ti', 'Mn', 'La', 'Ba']
-    """
-    rules.check_share("min_fraction", min_fraction)
-    if threshold is not None:
-        rules.check_share("threshold", threshold)
-    if batch_size is not None and not (isinstance(batch_size, Integral) and batch_size > 0):
-        raise ValueError(f"batch_size must be a positive whole number, not {batch_size!r}.")
-    axes = signal.axes_manager.signal_axes
-    if signal.metadata.get_item("Signal.signal_type") != "EELS" or len(axes) != 1:
-        raise SignalTypeError(
-            f"Elements are identified in EELS signals, not in {signal!r}. If it is one, say so with "
-            "s.set_signal_type('EELS')."
-        )
-    candidates = rules.candidates(elements, exclude)
-    axis = EnergyAxis.of(signal)
-    runtime = Networks(networks, device, batch_size)
-    mask = _pixel_mask(navigation_mask, signal)
-    masked = 0 if mask is None else int(np.count_nonzero(mask))
-    arrays: Sequence[np.ndarray | da.Array] = predict_signal(
-        axis.spectra(signal), axis.energies, runtime, mask
-    )
-    if not isinstance(signal, LazySignal):
-        # data in memory are not sent to the workers of a cluster
-        with dask.config.set(scheduler="threads"):
-            arrays = _computed(arrays, axis.energies, masked, show_progressbar)
-    probability, spectrum, intensity = arrays
-    energy = axis.energies
-    if axis.is_reversed:  # the sum keeps the energy axis of the signal
-        energy, spectrum = energy[::-1], spectrum[::-1]
-    ensemble = runtime.load()
-    found = ElementIdentification(
-        probability=_probability_signal(probability, signal),
-        spectrum=_spectrum_signal(spectrum, signal),
-        intensity=_image_signal(intensity, signal),
-        energy=energy,
-        threshold=ensemble.threshold if threshold is None else threshold,
-        min_fraction=min_fraction,
-        networks=ensemble.name if networks is None else str(networks),
-        candidates=candidates,
-        masked=masked,
-    )
-    if add_elements:
-        signal.add_elements(tuple(found.elements))
-    return found
-
-
-def _pixel_mask(mask: BaseSignal | np.ndarray | None, signal: EELSSpectrum) -> np.ndarray | None:
-    """Which pixels to leave out, bool, navigation shape."""
-    if mask is None:
-        return None
-    # HyperSpy shapes signals like their data, and plain arrays like `navigation_shape`
-    masked = np.asarray(mask.data) if isinstance(mask, BaseSignal) else np.asarray(mask).T
-    shape = signal.axes_manager.navigation_shape[::-1]
-    if masked.shape != (shape or (1,)) or masked.dtype != bool:
-        raise ValueError(
-            f"navigation_mask must be boolean and have the navigation shape {shape[::-1] or (1,)}, "
-            f"not {masked.dtype} and {masked.shape[::-1]}."
-        )
-    return masked.reshape(shape)
-
-
-def _navigation_axes(signal: EELSSpectrum) -> list[dict[str, Any]]:
-    """Descriptions of the navigation axes, in the order of the data."""
-    return [axis.get_axis_dictionary() for axis in signal.axes_manager.navigation_axes[::-1]]
-
-
-def _probability_signal(data: np.ndarray | da.Array, signal: EELSSpectrum) -> ElementProbability:
-    element_axis = {"name": "Element", "size": len(ELEMENTS), "navigate": False}
-    kind = LazyElementProbability if isinstance(signal, LazySignal) else ElementProbability
-    probability = kind(data, axes=[*_navigation_axes(signal), element_axis])
-    probability.metadata.General.title = signal.metadata.General.title
-    probability.metadata.set_item("EELSID.elements", list(ELEMENTS))
-    return probability
-
-
-def _image_signal(data: np.ndarray | da.Array, signal: EELSSpectrum) -> BaseSignal:
-    """An image with the navigation axes of a signal; one number for a single spectrum."""
-    kind = LazySignal if isinstance(signal, LazySignal) else BaseSignal
-    axes = _navigation_axes(signal)
-    return kind(data, axes=axes).T if axes else kind(data[np.newaxis])
-
-
-def _spectrum_signal(counts: np.ndarray | da.Array, signal: EELSSpectrum) -> EELSSpectrum:
-    """A spectrum with the energy axis of a signal, and what its metadata say of sample and microscope."""
-    metadata = {
-        name: node.as_dictionary()
-        for name in ("General", "Sample", "Acquisition_instrument")
-        if (node := signal.metadata.get_item(name)) is not None
-    }
-    axis = signal.axes_manager.signal_axes[0].get_axis_dictionary()
-    return type(signal)(counts, axes=[axis], metadata=metadata)

@@ -71,12 +71,15 @@ def _all_explained(seen: np.ndarray, near: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    seen : Visible edge groups, bool, shape (80, 2).
-    near : Which groups are explained by which others, bool, shape (80, 2, 80, 2).
+    seen
+        Visible edge groups, bool, shape (80, 2).
+    near
+        Which groups are explained by which others, bool, shape (80, 2, 80, 2).
 
     Returns
     -------
-    bool, shape (80, 80), not to be changed: it is kept for the next spectrum.
+    np.ndarray
+        bool, shape (80, 80), not to be changed: it is kept for the next spectrum.
     """
     explained = near.any(axis=3) | ~seen[:, :, None]
     result = np.all(explained, axis=1) & np.any(seen, axis=1, keepdims=True)
@@ -90,13 +93,16 @@ def claims(start: float, end: float, distance: float) -> np.ndarray:
 
     Parameters
     ----------
-    start, end : Window in which edges can be seen [eV].
-    distance : Largest distance of two onsets that count as one edge [eV].
+    start, end
+        Window in which edges can be seen [eV].
+    distance
+        Largest distance of two onsets that count as one edge [eV].
 
     Returns
     -------
-    bool, shape (80, 80): [i, j] is True when every visible edge group of element i has one of element j nearby. An
-    element always explains its own edges.
+    np.ndarray
+        bool, shape (80, 80): [i, j] is True when every visible edge group of element i has
+        one of element j nearby. An element always explains its own edges.
     """
     seen = _visible_groups(start, end)
     onsets = np.where(seen, _ONSETS, np.nan)
@@ -109,12 +115,15 @@ def hidden(start: float, end: float) -> np.ndarray:
 
     Parameters
     ----------
-    start, end : Window in which edges can be seen [eV].
+    start, end
+        Window in which edges can be seen [eV].
 
     Returns
     -------
-    bool, shape (80, 80): [i, j] is True when every visible edge group of element i begins between the first and the
-    last onset of a visible group of element j, 4 eV before and 6 eV after them included. An element hides in itself.
+    np.ndarray
+        bool, shape (80, 80): [i, j] is True when every visible edge group of element i
+        begins between the first and the last onset of a visible group of element j, 4 eV
+        before and 6 eV after them included. An element hides in itself.
     """
     seen = _visible_groups(start, end)
     onsets = np.where(seen, _ONSETS, np.nan)[:, :, None, None]
@@ -130,8 +139,10 @@ def candidates(
 
     Parameters
     ----------
-    elements : Symbols of the only elements that can be there; None for all 80.
-    exclude : Symbols of elements that cannot be there.
+    elements
+        Symbols of the only elements that can be there; None for all 80.
+    exclude
+        Symbols of elements that cannot be there.
 
     Raises
     ------
@@ -161,9 +172,13 @@ class Judgement(NamedTuple):
 
     Attributes
     ----------
-    probability : Of the elements that can be there in the valid pixels, shape (n_valid, 80).
-    found : Valid pixels in which each element is found, bool, shape (n_valid, 80).
-    elements : Indices of the elements that are reported, those found in most pixels first, then the most probable.
+    probability
+        Of the elements that can be there in the valid pixels, shape (n_valid, 80).
+    found
+        Valid pixels in which each element is found, bool, shape (n_valid, 80).
+    elements
+        Indices of the elements that are reported, those found in most pixels first, then
+        the most probable.
     """
 
     probability: np.ndarray
@@ -183,11 +198,16 @@ def judge(
 
     Parameters
     ----------
-    probability : Shape (80,), or that of the scan and 80; NaN in pixels that are left out.
-    threshold : Probability from which an element is found.
-    start, end : Window in which edges can be seen [eV].
-    possible : Symbols of the elements that can be there.
-    min_fraction : Smallest share of the valid pixels in which a reported element is found.
+    probability
+        Shape (80,), or that of the scan and 80; NaN in pixels that are left out.
+    threshold
+        Probability from which an element is found.
+    start, end
+        Window in which edges can be seen [eV].
+    possible
+        Symbols of the elements that can be there.
+    min_fraction
+        Smallest share of the valid pixels in which a reported element is found.
     """
     valid = np.isfinite(probability[..., 0])
     pixels = probability[valid].reshape(-1, len(ELEMENTS))
@@ -216,13 +236,17 @@ def with_prior(
 
     Parameters
     ----------
-    probability : Shape (n, 80).
-    possible : Symbols of the elements that can be there.
-    start, end : Window in which edges can be seen [eV], the same for all spectra.
+    probability
+        Shape (n, 80).
+    possible
+        Symbols of the elements that can be there.
+    start, end
+        Window in which edges can be seen [eV], the same for all spectra.
 
     Returns
     -------
-    Shape (n, 80), zero for elements that cannot be there.
+    np.ndarray
+        Shape (n, 80), zero for elements that cannot be there.
     """
     allowed = np.isin(ELEMENTS, list(possible))
     if allowed.all():
@@ -242,13 +266,17 @@ def decide(probability: np.ndarray, threshold: float, start: float, end: float) 
 
     Parameters
     ----------
-    probability : Shape (n, 80).
-    threshold : Probability from which an element is found.
-    start, end : Window in which edges can be seen [eV], the same for all spectra.
+    probability
+        Shape (n, 80).
+    threshold
+        Probability from which an element is found.
+    start, end
+        Window in which edges can be seen [eV], the same for all spectra.
 
     Returns
     -------
-    bool, shape (n, 80).
+    np.ndarray
+        bool, shape (n, 80).
     """
     found = probability > threshold
     absent = np.log1p(-np.clip(probability, 0, 1 - 1e-7))
@@ -277,9 +305,12 @@ def supported(found: np.ndarray, probability: np.ndarray, threshold: float) -> n
 
     Parameters
     ----------
-    found : bool, shape (navigation shape of one to three dimensions, 80).
-    probability : Same shape; NaN counts as no evidence.
-    threshold : Probability from which an element is found.
+    found
+        bool, shape (navigation shape of one to three dimensions, 80).
+    probability
+        Same shape; NaN counts as no evidence.
+    threshold
+        Probability from which an element is found.
     """
     dimension = found.ndim - 1
     if dimension == 0:
@@ -306,10 +337,14 @@ def without_double_claims(
 
     Parameters
     ----------
-    elements : Indices of elements, those found in most pixels first, then the most probable.
-    found, probability : Shape (n_pixels, 80).
-    threshold : Probability from which an element is found.
-    start, end : Window in which edges can be seen [eV].
+    elements
+        Indices of elements, those found in most pixels first, then the most probable.
+    found, probability
+        Shape (n_pixels, 80).
+    threshold
+        Probability from which an element is found.
+    start, end
+        Window in which edges can be seen [eV].
     """
     able = hidden(start, end)
     strong = _strong(threshold)
@@ -331,9 +366,12 @@ def rivals_of(element: int, probability: np.ndarray, start: float, end: float) -
 
     Parameters
     ----------
-    element : Index of the element that was found.
-    probability : Probability of each element where it was found, shape (80,).
-    start, end : Window in which edges can be seen [eV].
+    element
+        Index of the element that was found.
+    probability
+        Probability of each element where it was found, shape (80,).
+    start, end
+        Window in which edges can be seen [eV].
     """
     near = claims(start, end, RIVAL_DISTANCE_EV)[element]
     able = (near | hidden(start, end)[:, element]) & (probability > NOTABLE_RIVAL)

@@ -12,13 +12,15 @@ import onnxruntime
 from scipy.special import expit, logit
 
 from hyperspy_eelsid.exceptions import DeviceError, WeightsError
-from hyperspy_eelsid.networks.card import Card
+from hyperspy_eelsid.networks import onnx_file
+from hyperspy_eelsid.networks.card import Card, NetworkFile
 
 _logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 32  # fastest on the CPU
 SMALLEST = 1e-6  # network outputs nearer to 0 or 1 are not told apart
 DEVICES = ("auto", "cpu", "cuda")
+TEST_TOLERANCE = 0.01  # half precision on a GPU differs by less, a damaged network by more
 _GPU, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
@@ -31,18 +33,25 @@ def _has_cuda_driver() -> bool:
     return True
 
 
-def session(path: Path, device: str) -> onnxruntime.InferenceSession:
+def session(file: NetworkFile, folder: Path, device: str) -> onnxruntime.InferenceSession:
     """A session on `device`; ``"auto"`` is the GPU when CUDA really loads, else the CPU.
 
     It uses one core: blocks of spectra are spread over the cores, which is twice as fast as one network on all.
+    What runs is what was checked: the file is read once, and no other file with it.
     """
+    network = file.read(folder)
+    try:
+        onnx_file.check(network)
+    except ValueError as error:
+        raise WeightsError(f"{folder / file.file} is not a network to be run: {error}.") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
+    options.log_severity_level = 4  # what is wrong is raised
     problem: object = "this build of ONNX Runtime has no CUDA, or there is no NVIDIA driver"
     if device != "cpu" and _GPU in onnxruntime.get_available_providers() and _has_cuda_driver():
         try:
             onnxruntime.preload_dlls()  # those of the extra `gpu`
-            return onnxruntime.InferenceSession(path, options, providers=[_GPU, _CPU])
+            return onnxruntime.InferenceSession(network, options, providers=[_GPU, _CPU])
         except Exception as error:  # ONNX Runtime raises many kinds when CUDA is half installed
             problem = error
             _logger.info("CUDA cannot be used: %s", error)
@@ -52,9 +61,11 @@ def session(path: Path, device: str) -> onnxruntime.InferenceSession:
             "device='auto'."
         )
     try:
-        return onnxruntime.InferenceSession(path, options, providers=[_CPU])
+        return onnxruntime.InferenceSession(network, options, providers=[_CPU])
     except Exception as error:  # of a damaged file ONNX Runtime raises many kinds
-        raise WeightsError(f"{path} is not a network that can be run ({error}).") from error
+        raise WeightsError(
+            f"{folder / file.file} is not a network that can be run ({error})."
+        ) from error
 
 
 def run(network: onnxruntime.InferenceSession, inputs: np.ndarray) -> np.ndarray:
@@ -93,12 +104,52 @@ class Networks:
         self.card = card
         # what the networks see of a spectrum is computed once for all that share it
         self._features = {
-            features: session(features.checked(folder), device)
+            features: session(features, folder, device)
             for features in {member.features for member in card.members if member.features}
         }
         self._members = [
-            (member, session(member.network.checked(folder), device)) for member in card.members
+            (member, session(member.network, folder, device)) for member in card.members
         ]
+        self._test(folder)
+
+    def test_spectra(self) -> np.ndarray:
+        """Spectra for trying the networks: a power law with steps, and two other powers, shape (3, n_channels)."""
+        network = next(iter(self._features.values()), self._members[0][1])
+        shape = network.get_inputs()[0].shape
+        if len(shape) != 2 or not isinstance(shape[1], int) or shape[1] < 1:
+            raise WeightsError(
+                f"The networks {self.name} take inputs of the shape {shape}, not (number of spectra, "
+                "number of channels)."
+            )
+        channel = np.linspace(1, 10, shape[1])
+        steps = 1 + 0.3 * (np.arange(shape[1]) * 17 // shape[1] % 2)
+        return np.stack([steps / channel**2, channel**-3, channel**-1]).astype(np.float32) / 2
+
+    def test_output(self) -> list[float]:
+        """Probabilities of the first test spectrum, as a card stores them."""
+        return self.predict(self.test_spectra())[0].round(4).tolist()
+
+    def test_difference(self) -> float | None:
+        """Largest difference of the first test spectrum's probabilities from those of the card; None without them.
+
+        Raises
+        ------
+        WeightsError
+            If a network does not give a probability for each label.
+        """
+        output = self.predict(self.test_spectra())[0]
+        if self.card.test_output is None:
+            return None
+        return float(np.abs(output - self.card.test_output).max())
+
+    def _test(self, folder: Path) -> None:
+        difference = self.test_difference()
+        if difference is not None and not difference < TEST_TOLERANCE:
+            raise WeightsError(
+                f"The networks of {folder} do not give what their card says of the test spectrum: "
+                f"probabilities differ by {difference:.2g}. Install hyperspy_eelsid again, or copy "
+                "the folder again."
+            )
 
     @property
     def name(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,10 @@ from exspy.components import EELSCLEdge
 from exspy.models import EELSModel
 from hyperspy.components1d import PowerLaw
 
-from hyperspy_eelsid.edges import edges_in_window, visible_groups
+from hyperspy_eelsid._upstream import with_data
+from hyperspy_eelsid.edges import Edge, edges_in_window, visible_groups
 from hyperspy_eelsid.edges.component import CoreLossEdge
-from hyperspy_eelsid.energy_axis import energy_axis, in_order, measured_window
+from hyperspy_eelsid.energy_axis import edge_range, energy_axis, in_order, measured_window
 from hyperspy_eelsid.exceptions import (
     EnergyAxisError,
     MissingParametersError,
@@ -20,18 +22,24 @@ from hyperspy_eelsid.exceptions import (
 )
 from hyperspy_eelsid.quantification.image_shifts import onset_shifts
 from hyperspy_eelsid.quantification.linear_model import (
+    LinearModel,
     fit_linear,
     mean_spectrum,
     recorded_channels,
     scale_parameter,
 )
-from hyperspy_eelsid.quantification.pixel_shifts import estimate_onset_shifts
+from hyperspy_eelsid.quantification.pixel_shifts import (
+    estimate_onset_shifts,
+    fit_with_onset_shifts,
+)
 from hyperspy_eelsid.quantification.second_opinion import warn_of_doubtful
 
 if TYPE_CHECKING:
     from exspy.signals import EELSSpectrum
 
     from hyperspy_eelsid.identification import ElementIdentification
+
+_logger = logging.getLogger(__name__)
 
 BUNDLED_GOS = "bundled"
 # A sum of power laws with these exponents follows the background of any thickness and collection angle to a small
@@ -132,12 +140,20 @@ def auto_model(
         elements = identification.elements
     elements = list(dict.fromkeys(elements))
     mean = mean_spectrum(signal.data)
-    window = measured_window(energy[recorded_channels(mean)])
-    _check_elements(elements, window)
+    recorded = recorded_channels(mean)
+    window = measured_window(energy[recorded])
+    # of each element the major edges that an identification can see
+    start, end = edge_range(energy[recorded])
+    groups = {e: list(visible_groups(e, start, end).values()) for e in elements}
+    shifts = dict.fromkeys(groups, 0.0)
+    if onset_shift is not None:
+        shifts = onset_shifts(energy, np.interp(energy, energy[recorded], mean[recorded]), groups)
+    shifts = _fittable(shifts, groups, window)
 
     if low_loss is not None and low_loss.axes_manager.navigation_dimension == 0:
         low_loss = _in_all_pixels(low_loss, signal)
     model = EELSModel(signal, auto_background=False, auto_add_edges=False, low_loss=low_loss)
+    LinearModel(model).remember_mean(mean)
     for exponent in background:
         power_law = PowerLaw(r=exponent)
         power_law.name = f"Background_r{exponent:g}"
@@ -145,26 +161,22 @@ def auto_model(
         power_law.A.bmin = 0.0
         power_law.isbackground = True
         model.append(power_law)
-    shifts = dict.fromkeys(elements, 0.0)
-    if onset_shift is not None:
-        groups = {element: list(visible_groups(element, *window).values()) for element in elements}
-        shifts = onset_shifts(model.axis.axis, mean, groups)
-    for element in elements:
-        _append_edges(model, element, shifts[element], window, GOS)
+    for element, shift in shifts.items():
+        _append_edges(model, element, shift, window, GOS)
     onsets = [
-        (edge.onset_energy + shifts[element], element)
-        for element in elements
-        for edge in edges_in_window(element, *window)
+        (edge.onset_energy + shift, element)
+        for element, shift in shifts.items()
+        for edge in _edges_in(element, shift, window)
         if edge.major
     ]
-    model.set_signal_range_from_mask(
-        _fitted_channels(model.axis.axis, onsets, window, fine_structure)
-    )
+    kept = _fitted_channels(energy, onsets, window, fine_structure)
+    model.set_signal_range_from_mask(kept & recorded)
     _hold_in_all_pixels(model)
     if onset_shift == "pixel":
-        estimate_onset_shifts(model, show_progressbar)
-    if fit:
+        (fit_with_onset_shifts if fit else estimate_onset_shifts)(model, show_progressbar)
+    elif fit:
         fit_linear(model, show_progressbar)
+    if fit:
         warn_of_doubtful(model)
     return model
 
@@ -181,7 +193,7 @@ def _fittable_energy(signal: EELSSpectrum) -> np.ndarray:
 def _with_parameters(signal: EELSSpectrum, **given: float | None) -> EELSSpectrum:
     """The signal, or with parameters given in the call a copy that shares the data and has them in its metadata."""
     if any(value is not None for value in given.values()):
-        signal = signal._deepcopy_with_new_data(signal.data)
+        signal = with_data(signal, signal.data)
         for name, value in given.items():
             if value is not None:
                 signal.metadata.set_item(_PARAMETERS[name][0], value)
@@ -208,18 +220,42 @@ def _in_all_pixels(low_loss: EELSSpectrum, signal: EELSSpectrum) -> EELSSpectrum
     return type(low_loss)(data, axes=axes, metadata=low_loss.metadata.as_dictionary())
 
 
-def _check_elements(elements: list[str], window: tuple[float, float]) -> None:
-    if not elements:
+def _fittable(
+    shifts: dict[str, float], groups: dict[str, list[float]], window: tuple[float, float]
+) -> dict[str, float]:
+    """Shifts of the elements with an edge that has background before it; a warning names the others.
+
+    Raises
+    ------
+    UnknownElementError
+        If nothing is left.
+    """
+    if not groups:
         raise UnknownElementError(
             "No element was found that could be modelled. Give the elements, e.g. "
             "s.auto_model(elements=['Fe', 'O']), or identify with a lower threshold."
         )
-    unseen = [element for element in elements if not visible_groups(element, *window)]
-    if unseen:
-        raise UnknownElementError(
-            f"{', '.join(unseen)} {'has' if len(unseen) == 1 else 'have'} no major edge between "
-            f"{window[0]:g} and {window[1]:g} eV and cannot be fitted."
-        )
+    first, last = window[0] + BEFORE_ONSET_EV, window[1] - LINE_EV
+    left_out = [
+        element
+        for element, onsets in groups.items()
+        if not any(first <= onset + shifts[element] <= last for onset in onsets)
+    ]
+    if not left_out:
+        return shifts
+    reason = (
+        f"{', '.join(left_out)} {'has' if len(left_out) == 1 else 'have'} no major edge between "
+        f"{first:g} and {last:g} eV, with channels before and after it,"
+    )
+    if len(left_out) == len(groups):
+        raise UnknownElementError(f"{reason} and cannot be fitted.")
+    _logger.warning("%s and is left out of the fit.", reason)
+    return {element: shift for element, shift in shifts.items() if element not in left_out}
+
+
+def _edges_in(element: str, shift: float, window: tuple[float, float]) -> tuple[Edge, ...]:
+    """Edges of an element with their shifted onset in the window."""
+    return edges_in_window(element, window[0] - shift, window[1] - shift)
 
 
 def _append_edges(
@@ -228,7 +264,7 @@ def _append_edges(
     """Add the edges of an element, those after the first with the intensity and the shift of the first."""
     master = None
     for edge in sorted(
-        edges_in_window(element, *window), key=lambda e: (not e.major, e.onset_energy)
+        _edges_in(element, shift, window), key=lambda e: (not e.major, e.onset_energy)
     ):
         component = _edge_component(edge.name, GOS)
         model.append(component)

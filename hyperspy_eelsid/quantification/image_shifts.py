@@ -45,7 +45,9 @@ def onset_shifts(
     limit = SEARCH_RANGE_EV + OWN_SHIFT_EV
     shifts = np.arange(-limit, limit + SEARCH_STEP_EV / 2, SEARCH_STEP_EV)
     rises = {
-        element: np.sum([_rise(energy, counts, onset, shifts) for onset in groups], axis=0)
+        element: sum(
+            (_rise(energy, counts, onset, shifts) for onset in groups), np.zeros(len(shifts))
+        )
         for element, groups in onsets.items()
     }
     common = _first_peak(shifts, np.sum(list(rises.values()), axis=0), 0.0, SEARCH_RANGE_EV)

@@ -1,48 +1,325 @@
-"""The linear fit of a model: factors of its background and edges, non-negative, in many spectra at once."""
+"""The linear side of a model: with onsets and exponents held, a spectrum is a sum of parts times their factors."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import dask
 import dask.array as da
 import numpy as np
 from dask.array.core import slices_from_chunks
 from exspy.components import EELSCLEdge
-from exspy.models import EELSModel
 from hyperspy.api import preferences
-from hyperspy.component import Component, Parameter
 from hyperspy.components1d import PowerLaw
-from scipy.optimize import nnls
 from scipy.signal import fftconvolve
-from tqdm.auto import tqdm
+from tqdm.dask import TqdmCallback
 
-from hyperspy_eelsid.exceptions import EnergyAxisError, InvalidSpectraError
+from hyperspy_eelsid._upstream import convolution_energies, fitted_channels
+from hyperspy_eelsid.exceptions import InvalidSpectraError
+from hyperspy_eelsid.quantification.least_squares import LinearFit
+
+if TYPE_CHECKING:
+    from exspy.models import EELSModel
+    from hyperspy.component import Component, Parameter
 
 _logger = logging.getLogger(__name__)
 
 PIXELS_PER_BLOCK = 1000
-REMEMBERED_MEANS = 16
-_lazy_means: dict[str, np.ndarray] = {}
 FEW_PIXELS = 500  # for which no progress is shown
+LARGE_BLOCK_GB = 1.0  # worth a word before it is read
 
 
-def edges_of(model: EELSModel) -> dict[str, list[EELSCLEdge]]:
-    """Active edges of each element of a model; the first has the intensity that the others share."""
-    edges: dict[str, list[EELSCLEdge]] = {}
-    for component in model:
-        if isinstance(component, EELSCLEdge) and component.active:
-            edges.setdefault(component.element, []).append(component)
-    for group in edges.values():
-        group.sort(key=lambda edge: edge.intensity.twin is not None)
-    return edges
+class LinearModel:
+    """The linear side of a model of power laws and edges.
+
+    What is costly is computed on first use and kept, so that an object describes the model as it was then: make
+    another one after a change of the model. The mean of lazy spectra stays with the model itself.
+
+    Parameters
+    ----------
+    model
+        Model of power laws and edges.
+    """
+
+    def __init__(self, model: EELSModel) -> None:
+        self.model = model
+
+    @property
+    def energy(self) -> np.ndarray:
+        """Energies of the channels [eV], shape (n_channels,)."""
+        return self.model.axis.axis
+
+    @cached_property
+    def channels(self) -> np.ndarray:
+        """Indices of the channels that are fitted, shape (n_fitted,)."""
+        return np.flatnonzero(fitted_channels(self.model))
+
+    @cached_property
+    def edges(self) -> dict[str, list[EELSCLEdge]]:
+        """Active edges of each element; the first has the intensity that the others share."""
+        edges: dict[str, list[EELSCLEdge]] = {}
+        for component in self.model:
+            if isinstance(component, EELSCLEdge) and component.active:
+                edges.setdefault(component.element, []).append(component)
+        for group in edges.values():
+            group.sort(key=lambda edge: edge.intensity.twin is not None)
+        return edges
+
+    @cached_property
+    def parts(self) -> list[list[Component]]:
+        """Active components that scale together: each power law, and all edges of each element."""
+        background = [[c] for c in self.model if isinstance(c, PowerLaw) and c.active]
+        return background + list(self.edges.values())
+
+    @property
+    def n_background(self) -> int:
+        """Number of the parts that are background; those of the elements follow."""
+        return len(self.parts) - len(self.edges)
+
+    @cached_property
+    def mean(self) -> np.ndarray:
+        """Mean spectrum, shape (n_channels,); see :func:`mean_spectrum`."""
+        return self._mean(self.model.signal.data)
+
+    @cached_property
+    def mean_low_loss(self) -> np.ndarray | None:
+        """Mean low-loss spectrum, shape (n_low_loss,), or None."""
+        return self._mean(self.model.low_loss.data) if self.model.convolved else None
+
+    def _mean(self, spectra: np.ndarray | da.Array) -> np.ndarray:
+        if not isinstance(spectra, da.Array):  # which may change
+            return mean_spectrum(spectra)
+        means = self.model.__dict__.setdefault("_means_of_lazy_spectra", {})
+        if spectra.name not in means:
+            means[spectra.name] = mean_spectrum(spectra)
+        return means[spectra.name]
+
+    def remember_mean(self, mean: np.ndarray) -> None:
+        """Take a mean of the spectra that is known already."""
+        self.mean = mean
+        if isinstance(self.model.signal.data, da.Array):
+            self.model.__dict__["_means_of_lazy_spectra"] = {self.model.signal.data.name: mean}
+
+    @cached_property
+    def onset_parameters(self) -> list[Parameter]:
+        """The onset energies that no other determines; in a model of ``auto_model`` one for each element."""
+        edges = (component for component in self.model if isinstance(component, EELSCLEdge))
+        return [edge.onset_energy for edge in edges if edge.onset_energy.twin is None]
+
+    @cached_property
+    def onsets(self) -> np.ndarray:
+        """Stored values of the onset parameters in all pixels [eV], shape (n_pixels, n_parameters)."""
+        stored = [
+            np.where(p.map["is_set"], p.map["values"], p.value).ravel()
+            for p in self.onset_parameters
+        ]
+        return np.stack(stored, axis=1)
+
+    @cached_property
+    def mean_onsets(self) -> np.ndarray:
+        """Onsets of the mean spectrum [eV], shape (n_parameters,)."""
+        # without the rounding error of a mean where all pixels have the same
+        return self.onsets[0] + (self.onsets - self.onsets[0]).mean(axis=0)
+
+    def mean_shift(self, element: str) -> float:
+        """How far the edges of an element are from the table, in the mean of all pixels [eV]."""
+        edge = self.edges[element][0]
+        return float(edge.onset_energy.map["values"].mean() - edge.GOS.onset_energy)
+
+    @cached_property
+    def mean_columns(self) -> np.ndarray:
+        """Design matrix of the mean spectrum, shape (n_channels, n_parts)."""
+        return DesignMatrix(self, self.mean_onsets)(self.mean_low_loss)
+
+    @cached_property
+    def mean_fit(self) -> LinearFit:
+        """Fit of the mean spectrum in the fitted channels."""
+        return LinearFit(self.mean_columns[self.channels], self.mean[self.channels])
+
+    @property
+    def factors(self) -> np.ndarray:
+        """Stored factors of the parts, shape (n_pixels, n_parts)."""
+        stored = [scale_parameter(part[0]).map["values"].ravel() for part in self.parts]
+        return np.stack(stored, axis=1)
+
+    def map_blocks(
+        self, function: Callable[..., Any], show_progressbar: bool | None = None
+    ) -> list[Any]:
+        """Apply a function to the spectra of all pixels, block by block and in parallel.
+
+        Blocks are the chunks of a lazy image, each of which is read once.
+
+        Parameters
+        ----------
+        function
+            Takes indices of pixels, shape (n_pixels,), their counts (n_pixels, n_channels) and their low-loss
+            spectra (n_pixels, n_low_loss), None in a model without.
+        show_progressbar
+            Show a progress bar; None takes HyperSpy's preference.
+
+        Returns
+        -------
+        list
+            What the function returned for each block.
+        """
+        self.mean  # noqa: B018 (known before threads ask for it)
+        spectra = np.atleast_2d(self.model.signal.data)
+        low_losses = np.atleast_2d(self.model.low_loss.data) if self.model.convolved else None
+        indices = np.arange(np.prod(spectra.shape[:-1])).reshape(spectra.shape[:-1])
+
+        def run(
+            pixels: np.ndarray, counts: np.ndarray, low_loss: np.ndarray | None
+        ) -> tuple[np.ndarray, Any]:
+            counts = np.asarray(counts, np.float64).reshape(len(pixels), -1)
+            if low_loss is not None:
+                low_loss = np.asarray(low_loss).reshape(len(pixels), -1)
+            return function(pixels, counts, low_loss)
+
+        task = dask.delayed(run, pure=False, traverse=False)
+        tasks = [
+            task(
+                indices[block].ravel(),
+                spectra[block],
+                None if low_losses is None else low_losses[block],
+            )
+            for block in blocks(spectra)
+        ]
+        show = (
+            preferences.General.show_progressbar if show_progressbar is None else show_progressbar
+        )
+        with TqdmCallback(desc="Fit") if show and indices.size >= FEW_PIXELS else nullcontext():
+            return list(dask.compute(*tasks))
+
+    def fit(self, show_progressbar: bool | None = None) -> None:
+        """Fit all pixels and store the result in the model."""
+        designs = PixelDesigns(self)
+
+        def block(pixels: np.ndarray, counts: np.ndarray, low_loss: np.ndarray | None) -> PixelFits:
+            return self.fit_block(designs, designs.which[pixels], pixels, counts, low_loss)
+
+        self.keep(self.map_blocks(block, show_progressbar))
+
+    def fit_block(
+        self,
+        designs: PixelDesigns,
+        which: np.ndarray,
+        pixels: np.ndarray,
+        counts: np.ndarray,
+        low_loss: np.ndarray | None,
+    ) -> PixelFits:
+        """Fit a block of pixels; what :meth:`map_blocks` gives, with the design of each pixel."""
+        fits = PixelFits.empty(pixels, len(self.parts))
+        counts = counts[:, self.channels]
+        for group, columns in designs.groups(which, low_loss):
+            fit = LinearFit(columns[self.channels], self.mean[self.channels])
+            fits.fill(group, fit.solve(counts[group]))
+        return fits
+
+    def keep(self, fits: Iterable[PixelFits]) -> None:
+        """Store factors and errors in the maps of the scale parameters, and the goodness of the fit."""
+        fits = PixelFits.joined(fits)
+        n_pixels = len(fits.pixels)
+        bad = np.count_nonzero(~np.isfinite(fits.factors[:, 0]))
+        if bad == n_pixels:
+            raise InvalidSpectraError("No spectrum has finite counts that can be fitted.")
+        if bad:
+            _logger.warning("%d of %d pixels cannot be fitted and are NaN.", bad, n_pixels)
+        for part, values, stds in zip(self.parts, fits.factors.T, fits.errors.T, strict=True):
+            for component in part:
+                stored = scale_parameter(component).map
+                stored["values"][:] = values.reshape(stored.shape)
+                stored["std"][:] = stds.reshape(stored.shape)
+                stored["is_set"][:] = True
+        model = self.model
+        model.chisq.data[:] = fits.chisq.reshape(model.chisq.data.shape)
+        model.dof.data[:] = np.nan_to_num(fits.n_used).reshape(model.dof.data.shape)
+        model.fetch_stored_values()
+
+    def expected(self) -> np.ndarray | da.Array:
+        """The fitted spectra in all channels, of the shape of the data and lazy if they are; NaN without a fit."""
+        designs = PixelDesigns(self)
+        data = self.model.signal.data
+        navigation = data.shape[:-1]
+        inputs = [
+            self.factors.reshape(*navigation, -1),
+            designs.which.reshape(*navigation, 1),
+            *([self.model.low_loss.data] if self.model.convolved else []),
+        ]
+
+        def spectra(
+            factors: np.ndarray, which: np.ndarray, low_loss: np.ndarray | None = None
+        ) -> np.ndarray:
+            shape = (*factors.shape[:-1], data.shape[-1])
+            factors = factors.reshape(-1, factors.shape[-1])
+            result = np.full((len(factors), data.shape[-1]), np.nan)
+            if low_loss is not None:
+                low_loss = low_loss.reshape(len(factors), -1)
+            for pixels, columns in designs.groups(which.ravel(), low_loss):
+                result[pixels] = factors[pixels] @ columns.T
+            return result.reshape(shape)
+
+        if not isinstance(data, da.Array):
+            return spectra(*map(np.asarray, inputs))
+        chunks = data.chunks[:-1]
+        inputs = [da.asarray(values).rechunk((*chunks, -1)) for values in inputs]
+        return da.map_blocks(
+            spectra,
+            *inputs,
+            chunks=(*chunks, data.shape[-1:]),
+            dtype=np.float64,
+            meta=np.empty((0,) * data.ndim),
+        )
 
 
-def linear_parts(model: EELSModel) -> list[list[Component]]:
-    """Active components that scale together: each power law, and all edges of each element."""
-    background = [[c] for c in model if isinstance(c, PowerLaw) and c.active]
-    return background + list(edges_of(model).values())
+class PixelFits:
+    """Results of the fits of some pixels.
+
+    Parameters
+    ----------
+    pixels
+        Their indices, shape (n_pixels,).
+    factors, errors
+        Factors of the parts and their standard errors, shape (n_pixels, n_parts).
+    chisq, n_used
+        Chi-squared and number of parts that are not zero, shape (n_pixels,).
+    """
+
+    def __init__(
+        self,
+        pixels: np.ndarray,
+        factors: np.ndarray,
+        errors: np.ndarray,
+        chisq: np.ndarray,
+        n_used: np.ndarray,
+    ) -> None:
+        self.pixels = pixels
+        self.factors, self.errors, self.chisq, self.n_used = factors, errors, chisq, n_used
+
+    @classmethod
+    def empty(cls, pixels: np.ndarray, n_parts: int) -> PixelFits:
+        """NaN for all pixels."""
+        return cls(
+            pixels, *np.full((2, len(pixels), n_parts), np.nan), *np.full((2, len(pixels)), np.nan)
+        )
+
+    @classmethod
+    def joined(cls, fits: Iterable[PixelFits]) -> PixelFits:
+        """Those of all blocks, in the order of the pixels."""
+        names = ("pixels", "factors", "errors", "chisq", "n_used")
+        fits = list(fits)
+        values = [np.concatenate([getattr(fit, name) for fit in fits]) for name in names]
+        order = np.argsort(values[0])
+        return cls(*(array[order] for array in values))
+
+    def fill(self, group: np.ndarray, results: tuple[np.ndarray, ...]) -> None:
+        """Take the results of a group of the pixels."""
+        own = (self.factors, self.errors, self.chisq, self.n_used)
+        for array, result in zip(own, results, strict=True):
+            array[group] = result
 
 
 def scale_parameter(component: Component) -> Parameter:
@@ -50,69 +327,35 @@ def scale_parameter(component: Component) -> Parameter:
     return component.A if isinstance(component, PowerLaw) else component.intensity
 
 
-def onset_parameters(model: EELSModel) -> list[Parameter]:
-    """The onset energies that no other determines; in a model of ``auto_model`` one for each element."""
-    edges = (component for component in model if isinstance(component, EELSCLEdge))
-    return [edge.onset_energy for edge in edges if edge.onset_energy.twin is None]
-
-
-def onset_energies(model: EELSModel) -> np.ndarray:
-    """Stored onsets of all pixels [eV].
-
-    Parameters
-    ----------
-    model : Model of power laws and edges.
-
-    Returns
-    -------
-    Values of :func:`onset_parameters`, shape (n_pixels, n_parameters).
-    """
-    stored = [
-        np.where(p.map["is_set"], p.map["values"], p.value).ravel() for p in onset_parameters(model)
-    ]
-    return np.stack(stored, axis=1)
-
-
-def mean_onsets(model: EELSModel) -> np.ndarray:
-    """Onsets of the mean spectrum [eV], shape (n_parameters,)."""
-    onsets = onset_energies(model)
-    # without the rounding error of a mean where all pixels have the same
-    return onsets[0] + (onsets - onsets[0]).mean(axis=0)
-
-
-def mean_shift(edges: list[EELSCLEdge]) -> float:
-    """How far the edges of an element are from the table, in the mean of all pixels [eV]."""
-    onset = edges[0].onset_energy
-    return float(onset.map["values"].mean() - edges[0].GOS.onset_energy)
-
-
 class DesignMatrix:
     """Spectra of the linear parts of a model with a factor of 1.
 
     Parameters
     ----------
-    model : Model of power laws and edges.
-    onsets : Values for :func:`onset_parameters` [eV], shape (n_parameters,).
+    linear
+        The model.
+    onsets
+        Values of its onset parameters [eV], shape (n_parameters,).
     """
 
-    def __init__(self, model: EELSModel, onsets: np.ndarray) -> None:
-        parts = linear_parts(model)
-        parameters = onset_parameters(model)
-        before = [parameter.value for parameter in parameters]
-        _set_onsets(parameters, onsets)
-        self._plain = _shapes(parts, model.axis.axis)
+    def __init__(self, linear: LinearModel, onsets: np.ndarray) -> None:
+        parts = linear.parts
+        before = [parameter.value for parameter in linear.onset_parameters]
+        _set_onsets(linear.onset_parameters, onsets)
+        self._plain = _shapes(parts, linear.energy)
         self._convolved = np.array([part[0].convolved for part in parts])
-        if model.convolved:
+        if linear.model.convolved:
             convolved = [part for part in parts if part[0].convolved]
-            self._padded = _shapes(convolved, model._convolution_axis)
-        _set_onsets(parameters, before)
+            self._padded = _shapes(convolved, convolution_energies(linear.model))
+        _set_onsets(linear.onset_parameters, before)
 
     def __call__(self, low_loss: np.ndarray | None = None) -> np.ndarray:
         """Design matrix, shape (n_channels, n_parts).
 
         Parameters
         ----------
-        low_loss : Low-loss spectrum, shape (n_low_loss,), or None without multiple scattering.
+        low_loss
+            Low-loss spectrum, shape (n_low_loss,), or None without multiple scattering.
         """
         if low_loss is None or not self._convolved.any():
             return self._plain
@@ -128,19 +371,22 @@ class PixelDesigns:
 
     Parameters
     ----------
-    model : Model of power laws and edges.
-    onsets : Onsets in each pixel [eV], shape (n_pixels, n_parameters); by default those that the model stores.
+    linear
+        The model.
+    onsets
+        Onsets in each pixel [eV], shape (n_pixels, n_parameters); by default those that the model stores.
 
     Attributes
     ----------
-    which : Numbers of the onsets of the pixels, shape (n_pixels,).
+    which
+        Index of the onsets of each pixel, shape (n_pixels,).
     """
 
-    def __init__(self, model: EELSModel, onsets: np.ndarray | None = None) -> None:
-        stored = onset_energies(model) if onsets is None else onsets
-        different, which = np.unique(stored, axis=0, return_inverse=True)
+    def __init__(self, linear: LinearModel, onsets: np.ndarray | None = None) -> None:
+        onsets = linear.onsets if onsets is None else onsets
+        different, which = np.unique(onsets, axis=0, return_inverse=True)
         self.which = which.ravel()
-        self._designs = [DesignMatrix(model, values) for values in different]
+        self._designs = [DesignMatrix(linear, values) for values in different]
 
     def groups(
         self, which: np.ndarray, low_loss: np.ndarray | None
@@ -149,30 +395,26 @@ class PixelDesigns:
 
         Parameters
         ----------
-        which : A part of the attribute, shape (n,).
-        low_loss : Low-loss spectra of these pixels, shape (n, n_low_loss), or None without multiple scattering.
+        which
+            A part of the attribute, shape (n,).
+        low_loss
+            Low-loss spectra of these pixels, shape (n, n_low_loss), or None without multiple scattering.
 
         Yields
         ------
-        pixels, columns : Places in `which`, and a matrix of shape (n_channels, n_parts).
+        pixels, columns
+            Positions in `which`, and a matrix of shape (n_channels, n_parts).
         """
-        for number in np.unique(which):
-            pixels = np.flatnonzero(which == number)
+        for index in np.unique(which):
+            pixels = np.flatnonzero(which == index)
             if low_loss is None:
-                yield pixels, self._designs[number]()
+                yield pixels, self._designs[index]()
                 continue
             shared = (low_loss[pixels] == low_loss[pixels[0]]).all()
             for group in [pixels] if shared else pixels[:, None]:
                 spectrum = low_loss[group[0]]
                 if np.isfinite(spectrum).all() and spectrum.any():
-                    yield group, self._designs[number](spectrum)
-
-
-def low_loss_pixels(model: EELSModel) -> np.ndarray | da.Array | None:
-    """Low-loss spectra of a model, shape (n_pixels, n_low_loss), or None."""
-    if not model.convolved:
-        return None
-    return model.low_loss.data.reshape(-1, model.low_loss.data.shape[-1])
+                    yield group, self._designs[index](spectrum)
 
 
 def _set_onsets(parameters: list[Parameter], onsets: Iterable[float]) -> None:
@@ -195,140 +437,11 @@ def _shapes(parts: list[list[Component]], energy: np.ndarray) -> np.ndarray:
     return np.stack(columns, axis=1)
 
 
-class LinearFit:
-    """Non-negative least squares with one design matrix for many spectra.
-
-    Parameters
-    ----------
-    columns : Design matrix, shape (n_channels, n_parts).
-    expected : Mean of the spectra, whose Poisson weights all of them have, shape (n_channels,).
-
-    References
-    ----------
-    C. L. Lawson and R. J. Hanson, Solving Least Squares Problems, Prentice-Hall 1974, chapter 23.
-    """
-
-    def __init__(self, columns: np.ndarray, expected: np.ndarray) -> None:
-        self._columns = columns
-        self._expected = np.maximum(expected, max(expected.max() * 1e-6, 1e-30))
-        weight = 1 / np.sqrt(self._expected)
-        weighted = columns * weight[:, None]
-        self._scale = np.linalg.norm(weighted, axis=0)
-        if not self._scale.all():
-            raise EnergyAxisError(
-                "An edge has no channel left to be fitted; widen the energy window."
-            )
-        # the triangular factor has as few rows as there are parts, and the same least-squares solution
-        q, self._r = np.linalg.qr(weighted / self._scale)
-        self._project = (q * weight[:, None]).T
-        used = nnls(self._r, self._project @ self._expected)[0] > 0
-        covariance = self._covariance(used)
-        error = np.sqrt(np.diag(covariance))
-        self.correlation = covariance / np.outer(error, error)
-
-    def _covariance(self, used: np.ndarray) -> np.ndarray:
-        """Covariance of the scaled factors in the mean spectrum.
-
-        Parameters
-        ----------
-        used : Parts that non-negativity does not hold at zero, bool, shape (n_parts,). The others do not add to the
-            errors of these; their own variance is that of the part alone, added to the used ones.
-        """
-        inverse = np.linalg.pinv(self._r[:, used])
-        rest = self._r - self._r[:, used] @ (inverse @ self._r)
-        covariance = np.diag(1 / np.maximum((rest**2).sum(axis=0), 1e-12))
-        covariance[np.ix_(used, used)] = inverse @ inverse.T
-        return covariance
-
-    def solve(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Fit spectra; all results are NaN for those with counts that are not finite or nowhere positive.
-
-        Parameters
-        ----------
-        counts : Shape (n_spectra, n_channels).
-
-        Returns
-        -------
-        factors, errors : Factors of the parts and their standard errors, shape (n_spectra, n_parts) each.
-        chisq : Sum of squared residuals over the Poisson variance of the fit, shape (n_spectra,).
-        n_used : Number of parts that are not zero, shape (n_spectra,).
-
-        Notes
-        -----
-        The errors are scaled with the residuals, so that they do not depend on the unit of the counts.
-        """
-        valid = np.isfinite(counts).all(axis=1) & (counts > 0).any(axis=1)
-        factors = np.full((len(counts), len(self._scale)), np.nan)
-        projected = counts[valid] @ self._project.T
-        for place, row in zip(np.flatnonzero(valid), projected, strict=True):
-            factors[place] = nnls(self._r, row)[0]
-        n_used = np.where(valid, (factors > 0).sum(axis=1), np.nan)
-        fitted = factors / self._scale @ self._columns.T
-        floor = 1e-6 * fitted.max(axis=1, keepdims=True, initial=1e-30)
-        chisq = ((counts - fitted) ** 2 / np.maximum(fitted, floor)).sum(axis=1)
-        freedom = counts.shape[1] - n_used
-        # the weights are those of the mean spectrum: variances grow with the counts of the spectrum
-        variance = np.maximum(counts.sum(axis=1) / self._expected.sum(), 0)
-        variance *= np.where(freedom > 0, chisq / np.maximum(freedom, 1), 1.0)
-        patterns, which = np.unique(factors > 0, axis=0, return_inverse=True)
-        error = np.sqrt([np.diag(self._covariance(used)) for used in patterns])
-        errors = np.sqrt(variance)[:, None] * error[which.ravel()]
-        return factors / self._scale, errors / self._scale, chisq, n_used
-
-
-def robust_ratio(
-    columns: np.ndarray, counts: np.ndarray, part: int, correlated_channels: int, model_error: float
-) -> float:
-    """Factor of one part in a spectrum over a standard error that also holds what the model does not follow.
-
-    Residuals of fine structure and of a background that the model misses are larger than those of counting, and
-    neighbouring channels share them. The error counts both, where they bear on the part. Of what the model does not
-    follow the part itself takes away some, and then no residual tells it: the error also holds a share of the counts,
-    correlated in the same way.
-
-    Parameters
-    ----------
-    columns : Design matrix, shape (n_channels, n_parts).
-    counts : Spectrum, shape (n_channels,).
-    part : Number of the part.
-    correlated_channels : Distance from which residuals are independent.
-    model_error : Standard error of the model as a share of the counts.
-
-    References
-    ----------
-    W. K. Newey and K. D. West, Econometrica 55, 703 (1987), eq. 5.
-    """
-    weight = 1 / np.sqrt(np.maximum(counts, max(counts.max() * 1e-3, 1e-30)))
-    weighted = columns * weight[:, None]
-    norms = np.linalg.norm(weighted, axis=0)
-    weighted = weighted / np.where(norms > 0, norms, 1)
-    factors = nnls(weighted, counts * weight)[0]
-    used = factors > 0
-    freedom = len(counts) - used.sum()
-    if not used[part] or freedom < 1:
-        return 0.0
-    used[part] = False
-    # the factor is the mean of the counts weighted with the share of the part that no other part can take
-    own = weighted[:, part]
-    own = own - weighted[:, used] @ (np.linalg.pinv(weighted[:, used]) @ own)
-    variance = _correlated_variance(
-        own * (counts * weight - weighted @ factors), correlated_channels
-    )
-    variance *= len(counts) / freedom
-    variance += _correlated_variance(own * model_error * counts * weight, correlated_channels)
-    return float(factors[part] * (own @ own) / np.sqrt(variance)) if variance > 0 else np.inf
-
-
-def _correlated_variance(scores: np.ndarray, channels: int) -> float:
-    """Variance of the sum of scores whose correlation falls to zero over a number of channels."""
-    variance = scores @ scores
-    for lag in range(1, min(channels + 1, len(scores))):
-        variance += 2 * (1 - lag / (channels + 1)) * (scores[lag:] @ scores[:-lag])
-    return variance
-
-
 def mean_spectrum(spectra: np.ndarray | da.Array) -> np.ndarray:
-    """Mean of all spectra with finite counts, in double precision; lazy spectra are read the first time only.
+    """Mean of all spectra with finite counts, in double precision; lazy spectra are read once.
+
+    Where no spectrum is finite in all channels, because some are masked, each channel has the mean of its own;
+    those that are not finite in as many spectra as the others are NaN.
 
     Parameters
     ----------
@@ -339,29 +452,44 @@ def mean_spectrum(spectra: np.ndarray | da.Array) -> np.ndarray:
     -------
     np.ndarray
         Shape (n_channels,).
+
+    Raises
+    ------
+    InvalidSpectraError
+        If nothing is finite.
     """
-    # the name of a lazy array tells its contents, which an array in memory may change
-    name = spectra.name if isinstance(spectra, da.Array) else None
-    if name in _lazy_means:
-        return _lazy_means[name].copy()
-    good = np.all(np.isfinite(spectra), axis=-1)
-    kept = np.where(good[..., None], spectra, 0)
-    total = kept.sum(axis=tuple(range(spectra.ndim - 1)), dtype=np.float64)
-    total, number = da.compute(total, good.sum())
-    if number == 0:
+    navigation = tuple(range(spectra.ndim - 1))
+    finite = np.isfinite(spectra)
+    good = finite.all(axis=-1)
+    total = np.where(good[..., None], spectra, 0).sum(axis=navigation, dtype=np.float64)
+    own = np.where(finite, spectra, 0).sum(axis=navigation, dtype=np.float64)
+    total, number, own, numbers = dask.compute(total, good.sum(), own, finite.sum(axis=navigation))
+    if number:
+        return np.asarray(total / number, np.float64)
+    if not numbers.any():
         raise InvalidSpectraError("No spectrum has finite counts that can be fitted.")
-    mean = np.asarray(total / number, np.float64)
-    if name is not None:
-        while len(_lazy_means) >= REMEMBERED_MEANS:
-            _lazy_means.pop(next(iter(_lazy_means)))
-        _lazy_means[name] = mean.copy()
-    return mean
+    return np.where(numbers == numbers.max(), own / np.maximum(numbers, 1), np.nan)
 
 
-def recorded_channels(spectrum: np.ndarray) -> slice:
-    """Channels without those of exactly zero at either end, which the detector did not record."""
-    counted = np.flatnonzero(spectrum)
-    return slice(counted[0], counted[-1] + 1) if len(counted) else slice(None)
+def recorded_channels(spectrum: np.ndarray) -> np.ndarray:
+    """Which channels the detector recorded: finite, and not of exactly zero up to an end.
+
+    Parameters
+    ----------
+    spectrum
+        Mean spectrum, shape (n_channels,).
+
+    Returns
+    -------
+    np.ndarray
+        bool, shape (n_channels,); all are True where nothing was recorded.
+    """
+    recorded = np.isfinite(spectrum)
+    counted = np.flatnonzero(recorded & (spectrum != 0))
+    if len(counted) == 0:
+        return np.ones(len(spectrum), bool)
+    recorded[: counted[0]] = recorded[counted[-1] + 1 :] = False
+    return recorded
 
 
 def blocks(spectra: np.ndarray | da.Array) -> list[tuple[slice, ...]]:
@@ -374,6 +502,16 @@ def blocks(spectra: np.ndarray | da.Array) -> list[tuple[slice, ...]]:
     """
     if isinstance(spectra, da.Array):
         chunks = spectra.chunks[:-1]
+        if spectra.numblocks[-1] > 1:
+            size = np.prod([max(sizes) for sizes in chunks]) * spectra.shape[-1]
+            size *= spectra.dtype.itemsize / 1e9
+            if size > LARGE_BLOCK_GB:
+                _logger.warning(
+                    "The image is chunked along the energy axis: %.1f GB are in memory at once. Save it with "
+                    "all energies of some pixels in a chunk, e.g. s.rechunk(nav_chunks='auto', "
+                    "sig_chunks=-1), to need less.",
+                    size,
+                )
     else:
         n_rows, n_per_row = spectra.shape[0], int(np.prod(spectra.shape[1:-1]))
         rows = max(1, PIXELS_PER_BLOCK // n_per_row)
@@ -382,49 +520,9 @@ def blocks(spectra: np.ndarray | da.Array) -> list[tuple[slice, ...]]:
     return slices_from_chunks(chunks)
 
 
-def pixel_blocks(
-    model: EELSModel, show_progressbar: bool | None
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
-    """Blocks of pixels with their counts and low-loss spectra in memory; each chunk of the data is read once.
-
-    Parameters
-    ----------
-    model
-        Model of power laws and edges.
-    show_progressbar
-        Show a progress bar; None takes HyperSpy's preference.
-
-    Yields
-    ------
-    pixels, counts, low_loss
-        Indices of the pixels, shape (n_pixels,); spectra of shape (n_pixels, n_channels) and (n_pixels,
-        n_low_loss), the last None in a model without.
-    """
-    spectra = np.atleast_2d(model.signal.data)
-    low_losses = np.atleast_2d(model.low_loss.data) if model.convolved else None
-    indices = np.arange(np.prod(spectra.shape[:-1])).reshape(spectra.shape[:-1])
-    show = preferences.General.show_progressbar if show_progressbar is None else show_progressbar
-    disable = not show or indices.size < FEW_PIXELS
-    with tqdm(total=indices.size, unit="pixels", disable=disable) as bar:
-        for block in blocks(spectra):
-            counts, low_loss = dask.compute(
-                spectra[block], None if low_losses is None else low_losses[block]
-            )
-            counts = np.asarray(counts, np.float64).reshape(-1, spectra.shape[-1])
-            if low_loss is not None:
-                low_loss = low_loss.reshape(len(counts), -1)
-            yield indices[block].ravel(), counts, low_loss
-            bar.update(len(counts))
-
-
 def elements(model: EELSModel) -> list[str]:
     """Symbols of the elements in a model."""
-    return list(edges_of(model))
-
-
-def mean_low_loss(model: EELSModel) -> np.ndarray | None:
-    """Mean low-loss spectrum of a model, or None."""
-    return mean_spectrum(model.low_loss.data) if model.convolved else None
+    return list(LinearModel(model).edges)
 
 
 def fit_linear(model: EELSModel, show_progressbar: bool | None = None) -> None:
@@ -441,37 +539,4 @@ def fit_linear(model: EELSModel, show_progressbar: bool | None = None) -> None:
     show_progressbar
         Show a progress bar; None takes HyperSpy's preference.
     """
-    channels = np.flatnonzero(model._channel_switches)
-    mean = mean_spectrum(model.signal.data)[channels]
-    designs = PixelDesigns(model)
-    n_pixels, n_parts = len(designs.which), len(linear_parts(model))
-    factors, errors = np.full((2, n_pixels, n_parts), np.nan)
-    chisq, n_used = np.full((2, n_pixels), np.nan)
-    for block, counts, low_loss in pixel_blocks(model, show_progressbar):
-        counts = counts[:, channels]
-        for pixels, columns in designs.groups(designs.which[block], low_loss):
-            fit = LinearFit(columns[channels], mean).solve(counts[pixels])
-            for result, part in zip((factors, errors, chisq, n_used), fit, strict=True):
-                result[block[pixels]] = part
-    _keep(model, factors, errors, chisq, n_used)
-
-
-def _keep(
-    model: EELSModel, factors: np.ndarray, errors: np.ndarray, chisq: np.ndarray, n_used: np.ndarray
-) -> None:
-    """Store factors and errors in the maps of the scale parameters, and the goodness of the fit."""
-    bad = np.count_nonzero(~np.isfinite(factors[:, 0]))
-    if bad == len(factors):
-        raise InvalidSpectraError("No spectrum has finite counts that can be fitted.")
-    if bad:
-        _logger.warning("%d of %d pixels cannot be fitted and are NaN.", bad, len(factors))
-    for part, values, stds in zip(linear_parts(model), factors.T, errors.T, strict=True):
-        for component in part:
-            parameter = scale_parameter(component)
-            shape = parameter.map["values"].shape
-            parameter.map["values"][:] = values.reshape(shape)
-            parameter.map["std"][:] = stds.reshape(shape)
-            parameter.map["is_set"][:] = True
-    model.chisq.data[:] = chisq.reshape(model.chisq.data.shape)
-    model.dof.data[:] = np.nan_to_num(n_used).reshape(model.dof.data.shape)
-    model.fetch_stored_values()
+    LinearModel(model).fit(show_progressbar)

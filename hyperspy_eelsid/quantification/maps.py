@@ -7,21 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import dask.array as da
 import numpy as np
 
-from hyperspy_eelsid.quantification.linear_model import (
-    DesignMatrix,
-    LinearFit,
-    PixelDesigns,
-    edges_of,
-    linear_parts,
-    low_loss_pixels,
-    mean_low_loss,
-    mean_onsets,
-    mean_spectrum,
-    scale_parameter,
-)
+from hyperspy_eelsid._upstream import with_data
+from hyperspy_eelsid.quantification.linear_model import LinearModel
 
 if TYPE_CHECKING:
     from exspy.models import EELSModel
@@ -29,6 +18,7 @@ if TYPE_CHECKING:
     from hyperspy.signals import BaseSignal
 
 NM2_PER_BARN = 1e-10
+ROUNDING = 1e-9  # share of the counts that a fit in double precision cannot tell from nothing
 
 
 def elemental_maps(
@@ -62,7 +52,7 @@ def elemental_maps(
             raise ValueError("The low-loss spectrum of the model tells the number of electrons.")
         factor = factor / np.asarray(getattr(electrons, "data", electrons))
     maps = {}
-    for element, edges in edges_of(model).items():
+    for element, edges in LinearModel(model).edges.items():
         amount = edges[0].intensity.as_signal() * factor
         error = edges[0].intensity.as_signal(field="std") * factor
         maps[element] = _described(amount, element, quantity, error**2)
@@ -79,7 +69,7 @@ def composition(model: EELSModel) -> dict[str, BaseSignal]:
     Returns
     -------
     A signal with the navigation axes of the image for each element, between 0 and 1; NaN where the sum of the
-    amounts is below its own standard error, or nothing was fitted. The variance, in
+    amounts is below its own standard error or the rounding errors of the fit, or nothing was fitted. The variance, in
     ``metadata.Signal.Noise_properties.variance``, is propagated to first order from the errors of the amounts,
     with their correlations in the fit of the mean spectrum.
 
@@ -91,11 +81,16 @@ def composition(model: EELSModel) -> dict[str, BaseSignal]:
     amounts = np.stack([amount.data for amount in maps.values()])
     variances = [m.metadata.Signal.Noise_properties.variance.data for m in maps.values()]
     total = amounts.sum(axis=0)
-    correlation = _mean_fit(model).correlation[-len(maps) :, -len(maps) :]
+    linear = LinearModel(model)
+    correlation = linear.mean_fit.correlation[-len(maps) :, -len(maps) :]
     errors = np.sqrt(np.stack(variances))
     # of a total below its own standard error, which noise alone can make, no fraction means anything
     noise = np.sqrt(np.maximum(np.einsum("i...,ij,j...->...", errors, correlation, errors), 0))
-    total = np.where((total > 0) & (total >= noise), total, np.nan)
+    counts = linear.factors * linear.mean_columns[linear.channels].sum(axis=0)
+    share = counts[:, linear.n_background :].sum(axis=1) / np.maximum(counts.sum(axis=1), 1e-300)
+    # without noise there are amounts of rounding errors, whose own standard errors are as small
+    found = (total >= noise) & (share.reshape(total.shape) > ROUNDING)
+    total = np.where(found, total, np.nan)
     weighted = errors / total
     result = {}
     for number, (element, amount) in enumerate(maps.items()):
@@ -104,10 +99,10 @@ def composition(model: EELSModel) -> dict[str, BaseSignal]:
         slopes = (own - fraction) * weighted
         variance = np.einsum("i...,ij,j...->...", slopes, correlation, slopes)
         result[element] = _described(
-            amount._deepcopy_with_new_data(fraction),
+            with_data(amount, fraction),
             element,
             "Atomic fraction",
-            amount._deepcopy_with_new_data(np.maximum(variance, 0)),
+            with_data(amount, np.maximum(variance, 0)),
         )
     return result
 
@@ -123,41 +118,9 @@ def residual(model: EELSModel) -> EELSSpectrum:
     -------
     A signal like that of the model, lazy if it is; NaN in pixels that were not fitted.
     """
-    designs = PixelDesigns(model)
-    data, low_losses = model.signal.data, low_loss_pixels(model)
-    factors = [scale_parameter(part[0]).map["values"].ravel() for part in linear_parts(model)]
-    inputs = [np.stack(factors, axis=1), designs.which[:, None]]
-    if low_losses is not None:
-        inputs.append(low_losses)
-
-    def expected(
-        factors: np.ndarray, which: np.ndarray, low_loss: np.ndarray | None = None
-    ) -> np.ndarray:
-        spectra = np.full((len(factors), data.shape[-1]), np.nan)
-        for pixels, columns in designs.groups(which[:, 0], low_loss):
-            spectra[pixels] = factors[pixels] @ columns.T
-        return spectra
-
-    if model.signal._lazy:
-        chunks = data.reshape(-1, data.shape[-1]).chunks[0]
-        inputs = [da.asarray(values).rechunk((chunks, -1)) for values in inputs]
-        fitted = da.map_blocks(
-            expected, *inputs, chunks=(chunks, data.shape[-1:]), dtype=np.float64
-        )
-    else:
-        fitted = expected(*map(np.asarray, inputs))
-    fitted = fitted.reshape(data.shape)
-    result = model.signal._deepcopy_with_new_data(data - fitted)
+    result = with_data(model.signal, model.signal.data - LinearModel(model).expected())
     result.metadata.General.title = f"{model.signal.metadata.General.title} residual".strip()
     return result
-
-
-def _mean_fit(model: EELSModel) -> LinearFit:
-    """Fit of the mean spectrum in the fitted channels."""
-    channels = np.flatnonzero(model._channel_switches)
-    expected = mean_spectrum(model.signal.data)[channels]
-    columns = DesignMatrix(model, mean_onsets(model))(mean_low_loss(model))
-    return LinearFit(columns[channels], expected)
 
 
 def _described(signal: BaseSignal, element: str, quantity: str, variance: BaseSignal) -> BaseSignal:

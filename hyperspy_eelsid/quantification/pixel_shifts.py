@@ -6,18 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hyperspy_eelsid._upstream import with_data
 from hyperspy_eelsid.edges import visible_groups
-from hyperspy_eelsid.quantification.linear_model import (
-    LinearFit,
-    PixelDesigns,
-    edges_of,
-    linear_parts,
-    mean_onsets,
-    mean_shift,
-    mean_spectrum,
-    onset_energies,
-    pixel_blocks,
-)
+from hyperspy_eelsid.quantification.least_squares import LinearFit
+from hyperspy_eelsid.quantification.linear_model import LinearModel, PixelDesigns, PixelFits
 
 if TYPE_CHECKING:
     from exspy.models import EELSModel
@@ -29,6 +21,7 @@ ROUNDED_TO_EV = 0.25  # every other shift costs an integration of the cross sect
 # Channels that tell a shift: those of the edge and of its fine structure.
 BEFORE_ONSET_EV = 10.0
 AFTER_ONSET_EV = 30.0
+SAMPLED_PIXELS = 2000  # tell by how much the shifts of the pixels truly differ
 
 
 def estimate_onset_shifts(model: EELSModel, show_progressbar: bool | None = None) -> BaseSignal:
@@ -49,84 +42,169 @@ def estimate_onset_shifts(model: EELSModel, show_progressbar: bool | None = None
         Shift [eV] in every pixel, in steps of 0.25 eV. If the low loss of the model drifts as well, only the
         shift relative to it.
     """
-    shifts = pixel_shifts(model, show_progressbar).reshape(model.chisq.data.shape)
-    for edges in edges_of(model).values():
+    linear = LinearModel(model)
+    shifts = PixelShifts(linear, show_progressbar).find(show_progressbar)
+    return _keep(linear, shifts)
+
+
+def fit_with_onset_shifts(model: EELSModel, show_progressbar: bool | None = None) -> None:
+    """What ``estimate_onset_shifts`` and ``fit_linear`` do, with one reading of lazy data less.
+
+    Parameters
+    ----------
+    show_progressbar
+        Show progress bars; None takes HyperSpy's preference.
+    """
+    linear = LinearModel(model)
+    shifts, fits = PixelShifts(linear, show_progressbar).fit(show_progressbar)
+    _keep(linear, shifts)
+    linear.keep(fits)
+
+
+def _keep(linear: LinearModel, shifts: np.ndarray) -> BaseSignal:
+    """Store the shifts of the pixels in the maps of the onset energies, and give them as a signal."""
+    model = linear.model
+    shifts = shifts.reshape(model.chisq.data.shape)
+    for element, edges in linear.edges.items():
+        shift = linear.mean_shift(element)
         for edge in edges:
-            onset = edge.onset_energy.map["values"]
-            onset[:] = edge.GOS.onset_energy + mean_shift([edge]) + shifts
+            edge.onset_energy.map["values"][:] = edge.GOS.onset_energy + shift + shifts
     model.fetch_stored_values()
-    result = edge.onset_energy.as_signal()._deepcopy_with_new_data(shifts)
+    result = with_data(edge.onset_energy.as_signal(), shifts)
     result.metadata.General.title = "Onset shift"
     result.metadata.set_item("Signal.quantity", "Onset shift (eV)")
     return result
 
 
-def pixel_shifts(model: EELSModel, show_progressbar: bool | None = None) -> np.ndarray:
-    """Shift of all edges of each pixel from the mean onsets of the image.
+class PixelShifts:
+    """Shifts of all edges of each pixel from the mean onsets of the image.
 
     The image is fitted with its mean onsets. What the fit leaves at the edges, their fine structure, is divided among
     the elements by a regression on their amounts, so that the image itself tells what its edges look like. In
-    each pixel they are then shifted together to where they fit best.
+    each pixel they are then shifted together to where they fit best. Shifts are positive towards higher energies, 4 eV
+    in size at most. Of a model with a low loss they are relative to those of its low-loss spectra.
 
     Parameters
     ----------
-    model : Model of power laws and edges.
-    show_progressbar : Show progress bars; None takes HyperSpy's preference.
-
-    Returns
-    -------
-    Shifts [eV], positive towards higher energies, 4 eV in size at most, shape (n_pixels,). Of a model with a low
-    loss they are beside those of its low-loss spectra.
+    linear
+        The model.
+    show_progressbar
+        Show progress bars; None takes HyperSpy's preference.
     """
-    designs = PixelDesigns(model, np.broadcast_to(mean_onsets(model), onset_energies(model).shape))
-    kept = np.flatnonzero(model._channel_switches)
-    mean = mean_spectrum(model.signal.data)[kept]
-    near = _near_onsets(model)
-    first = len(linear_parts(model)) - len(near)
-    factors = np.full((len(designs.which), first + len(near)), np.nan)
 
-    def parts(
-        block: np.ndarray, counts: np.ndarray, low_loss: np.ndarray | None
+    def __init__(self, linear: LinearModel, show_progressbar: bool | None = None) -> None:
+        self._linear = linear
+        unmoved = np.broadcast_to(linear.mean_onsets, linear.onsets.shape)
+        self._designs = PixelDesigns(linear, unmoved)
+        self._near = near = _near_onsets(linear)
+        self._compared = np.flatnonzero(near.any(axis=0))
+        first = linear.n_background
+        n_pixels = len(self._designs.which)
+        sampled = np.zeros(n_pixels, bool)
+        sampled[np.linspace(0, n_pixels - 1, min(n_pixels, SAMPLED_PIXELS)).astype(int)] = True
+
+        def block(
+            pixels: np.ndarray, counts: np.ndarray, low_loss: np.ndarray | None
+        ) -> tuple[np.ndarray, ...]:
+            factors = self._fitted(counts, low_loss)
+            background, edges = self._spectra(factors, counts, low_loss)
+            residual = counts - background - edges
+            good = np.isfinite(residual).all(axis=1)
+            amounts = factors[good, first:]
+            kept = sampled[pixels]
+            return (
+                pixels,
+                factors,
+                amounts.T @ amounts,
+                amounts.T @ residual[good],
+                np.stack([counts, background, edges])[:, kept],
+                factors[kept, first:],
+            )
+
+        blocks = linear.map_blocks(block, show_progressbar)
+        pixels, factors, squares, products, spectra, amounts = zip(*blocks, strict=True)
+        self._factors = np.empty((n_pixels, len(linear.parts)))
+        self._factors[np.concatenate(pixels)] = np.concatenate(factors)
+        self._structure = fine_structure(near, sum(squares), sum(products))
+        counts, background, edges = np.concatenate(spectra, axis=1)
+        edges = edges + np.concatenate(amounts) @ self._structure
+        self._variance = true_variance(*self._best(counts, background, edges))
+
+    def _fitted(self, counts: np.ndarray, low_loss: np.ndarray | None) -> np.ndarray:
+        """Factors of the parts in a block, with the mean onsets."""
+        linear = self._linear
+        factors = np.full((len(counts), len(linear.parts)), np.nan)
+        for pixels, columns in self._designs.groups(np.zeros(len(counts), int), low_loss):
+            fit = LinearFit(columns[linear.channels], linear.mean[linear.channels])
+            factors[pixels] = fit.solve(counts[np.ix_(pixels, linear.channels)])[0]
+        return factors
+
+    def _spectra(
+        self, factors: np.ndarray, counts: np.ndarray, low_loss: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Background and edges of the pixels of a block, which are fitted when they have no factors yet."""
+        """Background and edges of a block."""
+        first = self._linear.n_background
         background, edges = np.full((2, *counts.shape), np.nan)
-        for pixels, columns in designs.groups(designs.which[block], low_loss):
-            if np.isnan(factors[block[pixels]]).all():
-                fit = LinearFit(columns[kept], mean)
-                factors[block[pixels]] = fit.solve(counts[np.ix_(pixels, kept)])[0]
-            fitted = factors[block[pixels]]
-            background[pixels] = fitted[:, :first] @ columns[:, :first].T
-            edges[pixels] = fitted[:, first:] @ columns[:, first:].T
+        for pixels, columns in self._designs.groups(np.zeros(len(counts), int), low_loss):
+            background[pixels] = factors[pixels, :first] @ columns[:, :first].T
+            edges[pixels] = factors[pixels, first:] @ columns[:, first:].T
         return background, edges
 
-    squares, products = np.zeros((len(near), len(near))), np.zeros(near.shape)
-    for block, counts, low_loss in pixel_blocks(model, show_progressbar):
-        background, edges = parts(block, counts, low_loss)
-        residual = counts - background - edges
-        good = np.isfinite(residual).all(axis=1)
-        amounts = factors[block][good, first:]
-        squares += amounts.T @ amounts
-        products += amounts.T @ residual[good]
-    structure = fine_structure(near, squares, products)
+    def _best(
+        self, counts: np.ndarray, background: np.ndarray, edges: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        scale = self._linear.model.axis.scale
+        return best_shifts(counts, background, edges, self._compared, scale)
 
-    shifts, errors = np.zeros((2, len(factors)))
-    channels = np.flatnonzero(near.any(axis=0))
-    for block, counts, low_loss in pixel_blocks(model, show_progressbar):
-        background, edges = parts(block, counts, low_loss)
-        edges += factors[block][:, first:] @ structure
-        shifts[block], errors[block] = best_shifts(
-            counts, background, edges, channels, model.axis.scale
+    def _of_block(
+        self, pixels: np.ndarray, counts: np.ndarray, low_loss: np.ndarray | None
+    ) -> np.ndarray:
+        factors = self._factors[pixels]
+        background, edges = self._spectra(factors, counts, low_loss)
+        edges += factors[:, self._linear.n_background :] @ self._structure
+        return drawn_to_zero(*self._best(counts, background, edges), self._variance)
+
+    def find(self, show_progressbar: bool | None = None) -> np.ndarray:
+        """Shifts [eV], shape (n_pixels,)."""
+
+        def block(
+            pixels: np.ndarray, counts: np.ndarray, low_loss: np.ndarray | None
+        ) -> tuple[np.ndarray, np.ndarray]:
+            return pixels, self._of_block(pixels, counts, low_loss)
+
+        pixels, shifts = map(
+            np.concatenate, zip(*self._linear.map_blocks(block, show_progressbar), strict=True)
         )
-    return drawn_to_zero(shifts, errors)
+        return shifts[np.argsort(pixels)]
+
+    def fit(self, show_progressbar: bool | None = None) -> tuple[np.ndarray, list[PixelFits]]:
+        """Shifts [eV], shape (n_pixels,), and the fits of the pixels with them."""
+        linear = self._linear
+        most = round(SEARCH_RANGE_EV / ROUNDED_TO_EV) if self._variance > 0 else 0
+        steps = np.arange(-most, most + 1)
+        designs = PixelDesigns(linear, linear.mean_onsets + ROUNDED_TO_EV * steps[:, None])
+
+        def block(
+            pixels: np.ndarray, counts: np.ndarray, low_loss: np.ndarray | None
+        ) -> tuple[np.ndarray, PixelFits]:
+            shifts = self._of_block(pixels, counts, low_loss)
+            which = np.round(shifts / ROUNDED_TO_EV).astype(int) + most
+            return shifts, linear.fit_block(designs, which, pixels, counts, low_loss)
+
+        blocks = linear.map_blocks(block, show_progressbar)
+        fits = [fit for _, fit in blocks]
+        pixels = np.concatenate([fit.pixels for fit in fits])
+        shifts = np.concatenate([shifts for shifts, _ in blocks])
+        return shifts[np.argsort(pixels)], fits
 
 
-def _near_onsets(model: EELSModel) -> np.ndarray:
+def _near_onsets(linear: LinearModel) -> np.ndarray:
     """Channels at the major edges of each element, bool, shape (n_elements, n_channels)."""
-    energy = model.axis.axis
-    near = np.zeros((len(edges_of(model)), len(energy)), bool)
-    for channels, (element, edges) in zip(near, edges_of(model).items(), strict=True):
+    energy = linear.energy
+    near = np.zeros((len(linear.edges), len(energy)), bool)
+    for channels, element in zip(near, linear.edges, strict=True):
         for onset in visible_groups(element, energy[0], energy[-1]).values():
-            above = energy - onset - mean_shift(edges)
+            above = energy - onset - linear.mean_shift(element)
             channels |= (above > -BEFORE_ONSET_EV) & (above < AFTER_ONSET_EV)
     return near
 
@@ -199,25 +277,41 @@ def best_shifts(
     return np.where(told, shifts, 0) * step * scale, np.where(told, errors * step * scale, np.inf)
 
 
-def drawn_to_zero(shifts: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    """Shifts of pixels, the less certain the more drawn to zero, that of the image.
+def true_variance(shifts: np.ndarray, errors: np.ndarray) -> float:
+    """Variance of the true shifts of pixels around zero, that of the image [eV²].
 
-    Each is multiplied by the share that true differences between pixels have in its variance. Where the shifts scatter
-    no more than their errors tell, there are none, and all become zero.
+    Where shifts scatter no more than their errors tell, there are none, and it is zero.
 
     Parameters
     ----------
-    shifts, errors : In eV, shape (n_pixels,) each.
-
-    Returns
-    -------
-    Shifts [eV], rounded to 0.25 eV, shape (n_pixels,).
+    shifts, errors
+        In eV, shape (n_pixels,) each.
 
     References
     ----------
     R. DerSimonian and N. Laird, Controlled Clinical Trials 7, 177 (1986), for differences around a known mean.
     """
     weight = 1 / errors**2
-    true_variance = ((weight * shifts**2).sum() - (weight > 0).sum()) / max(weight.sum(), 1e-30)
-    share = 1 - 1 / (1 + max(true_variance, 0.0) * weight)
+    excess = (weight * shifts**2).sum() - (weight > 0).sum()
+    return max(float(excess / max(weight.sum(), 1e-30)), 0.0)
+
+
+def drawn_to_zero(shifts: np.ndarray, errors: np.ndarray, variance: float) -> np.ndarray:
+    """Shifts of pixels, the less certain the more drawn to zero, that of the image.
+
+    Each is multiplied by the share that true differences between pixels have in its variance.
+
+    Parameters
+    ----------
+    shifts, errors
+        In eV, shape (n_pixels,) each.
+    variance
+        Of the true shifts [eV²].
+
+    Returns
+    -------
+    np.ndarray
+        Shifts [eV], rounded to 0.25 eV, shape (n_pixels,).
+    """
+    share = 1 - 1 / (1 + variance / errors**2)
     return ROUNDED_TO_EV * np.round(shifts * share / ROUNDED_TO_EV)

@@ -8,16 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from hyperspy_eelsid.edges import visible_groups
-from hyperspy_eelsid.quantification.linear_model import (
-    DesignMatrix,
-    edges_of,
-    mean_low_loss,
-    mean_onsets,
-    mean_shift,
-    mean_spectrum,
-    recorded_channels,
-    robust_ratio,
-)
+from hyperspy_eelsid.quantification.least_squares import robust_ratio
+from hyperspy_eelsid.quantification.linear_model import LinearModel, recorded_channels
 
 if TYPE_CHECKING:
     from exspy.models import EELSModel
@@ -58,17 +50,16 @@ def significance(model: EELSModel) -> dict[str, Significance]:
     ----------
     model : Fitted model.
     """
-    spectrum = mean_spectrum(model.signal.data)
-    channels = recorded_channels(spectrum)
-    spectrum, energy = spectrum[channels], model.axis.axis[channels]
-    columns = DesignMatrix(model, mean_onsets(model))(mean_low_loss(model))[channels]
+    linear = LinearModel(model)
+    channels = recorded_channels(linear.mean)
+    spectrum, energy = linear.mean[channels], linear.energy[channels]
+    columns = linear.mean_columns[channels]
     correlated = round(CORRELATED_EV / model.axis.scale)
-    first = columns.shape[1] - len(edges_of(model))
     result = {}
-    for part, (element, edges) in enumerate(edges_of(model).items(), first):
+    for part, (element, edges) in enumerate(linear.edges.items(), linear.n_background):
         ratios = []
         for onset in visible_groups(element, energy[0], energy[-1]).values():
-            above = energy - onset - mean_shift(edges)
+            above = energy - onset - linear.mean_shift(element)
             near = (above > -BEFORE_ONSET_EV) & (above < AFTER_ONSET_EV)
             ratios.append(
                 robust_ratio(columns[near], spectrum[near], part, correlated, MODEL_ERROR)

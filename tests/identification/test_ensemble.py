@@ -51,7 +51,7 @@ def test_missing_and_altered_files(tmp_path):
     with pytest.raises(WeightsError, match="sha256 differs"):
         Ensemble(tmp_path)
     path.unlink()
-    with pytest.raises(WeightsError, match=r"steps0\.onnx is missing"):
+    with pytest.raises(WeightsError, match=r"no steps0\.onnx"):
         Ensemble(tmp_path)
 
 

@@ -10,7 +10,7 @@ import pytest
 from dask.callbacks import Callback
 from exspy.signals import LazyEELSSpectrum
 
-from hyperspy_eelsid.identification.predict import PIXELS_PER_BLOCK
+from hyperspy_eelsid.networks.blocks import PIXELS_PER_BLOCK
 
 
 def lazy_steps(rows, on_block=lambda: None):

@@ -438,6 +438,38 @@ def test_elements_that_cannot_be_fitted(elements, message):
         signal.auto_model(elements=elements, **PARAMETERS)
 
 
+def test_an_element_that_cannot_be_fitted_is_left_out(caplog):
+    """Sr has no edge in the window; that of Ti begins where the window does, and has no background before it."""
+    signal, truth = make_image(AMOUNTS, (2, 2), counts=1e6)
+    model = with_parameters(signal).auto_model(elements=["O", "Sr", "Fe", "Ti"])
+    assert model.elements == ["O", "Fe", "Ti"]
+    assert "Sr has no major edge between 405 and 889 eV" in caplog.text
+    cut = signal.isig[458.0:].auto_model(elements=["Ti", "O", "Fe"], onset_shift=None)
+    assert cut.elements == ["O", "Fe"]
+
+
+def test_an_edge_that_an_offset_of_the_axis_moves_into_the_window():
+    """What an identification can see is fitted: an onset 4 eV outside of the window by the table, but inside."""
+    signal, truth = make_image(AMOUNTS, (2, 2), counts=1e6)
+    signal.axes_manager[-1].offset += 9
+    cut = with_parameters(signal).isig[457.0:]
+    assert "Ti" in cut.auto_model(elements=AMOUNTS).elements
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_masked_channels_are_left_out(lazy):
+    signal, truth = make_image(AMOUNTS, (2, 3), counts=1e5)
+    signal.data[..., 60:64] = np.nan
+    signal.data[..., 490:] = np.nan
+    signal = with_parameters(signal.as_lazy() if lazy else signal)
+    model = signal.auto_model(elements=AMOUNTS)
+    kept = ENERGY[model._channel_switches]
+    assert 461 not in kept and kept[-1] == ENERGY[489]
+    for element, amount in model.elemental_maps().items():
+        np.testing.assert_allclose(amount.data, truth[element], rtol=0.05)
+    assert model.doubtful == []
+
+
 def test_axes_that_cannot_be_fitted():
     signal, _ = make_image(AMOUNTS)
     signal.axes_manager[-1].convert_to_non_uniform_axis()

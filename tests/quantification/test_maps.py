@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from known_images import AMOUNTS, ENERGY, make_image, with_parameters
+from known_images import AMOUNTS, ENERGY, cross_section, make_image, with_parameters
 
 
 def test_areal_densities_from_the_number_of_electrons():
@@ -64,6 +64,17 @@ def test_composition_is_nan_where_nothing_was_found():
     missing = np.isnan(model.composition()["O"].data)
     assert missing[0, 0] and missing[1:3].mean() > 0.5
     assert not missing[0, 1:].any() and not missing[3].any()
+
+
+def test_composition_is_nan_in_a_background_without_noise():
+    """Rounding leaves amounts that are not zero, with errors that are as small."""
+    signal, _ = make_image(AMOUNTS, (2, 3))
+    background = 4000 * (ENERGY / 500) ** -3
+    signal.data[0, 0], signal.data[1, 1] = background, background + 1e-4 * cross_section("O")
+    fractions = with_parameters(signal).auto_model(elements=AMOUNTS).composition()
+    for element, fraction in fractions.items():
+        assert np.flatnonzero(np.isnan(fraction.data)).tolist() == [0], element
+    assert fractions["O"].data[1, 1] == pytest.approx(1, abs=1e-3)
 
 
 def test_absent_elements_are_doubtful(caplog):

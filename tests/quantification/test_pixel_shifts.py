@@ -3,7 +3,12 @@ import numpy as np
 import pytest
 from known_images import AMOUNTS, ENERGY, cross_section, make_image, with_parameters
 
-from hyperspy_eelsid.quantification.pixel_shifts import best_shifts, drawn_to_zero, fine_structure
+from hyperspy_eelsid.quantification.pixel_shifts import (
+    best_shifts,
+    drawn_to_zero,
+    fine_structure,
+    true_variance,
+)
 
 WHITE_LINES = {"O": 535.0, "Ti": 459.0, "Fe": 711.0}
 
@@ -162,12 +167,16 @@ def test_best_shift_and_its_error(scale):
     assert 0.7 < shifts.std() / errors.mean() < 1.25
 
 
-def test_uncertain_shifts_are_drawn_to_zero():
+def drawn(shifts, errors):
+    return drawn_to_zero(shifts, errors, true_variance(shifts, errors))
+
+
+def test_uncertain_shifts_are_drawn():
     rng = np.random.default_rng(0)
     errors = np.where(np.arange(1000) % 2, 0.1, 3.0)
     truth = rng.normal(0, 1, 1000)
-    shifts = drawn_to_zero(truth + rng.normal(0, errors), errors)
+    shifts = drawn(truth + rng.normal(0, errors), errors)
     certain, uncertain = shifts[1::2] - truth[1::2], shifts[::2] - truth[::2]
     assert certain.std() < 0.15 and uncertain.std() < 1.05
-    assert not drawn_to_zero(rng.normal(0, 0.8 * errors), errors).any()
-    assert drawn_to_zero(np.array([1.0, -1.0, 0.0]), np.array([0.1, 0.1, np.inf]))[2] == 0
+    assert not drawn(rng.normal(0, 0.8 * errors), errors).any()
+    assert drawn(np.array([1.0, -1.0, 0.0]), np.array([0.1, 0.1, np.inf]))[2] == 0

@@ -1,4 +1,4 @@
-"""How often a lazy image is read: each spectrum once for the mean and once for the fit."""
+"""How often a lazy image is read, and in what blocks."""
 
 import threading
 
@@ -6,6 +6,8 @@ import dask.array as da
 import numpy as np
 import pytest
 from known_images import AMOUNTS, make_image, with_parameters
+
+from hyperspy_eelsid.quantification.linear_model import blocks
 
 SHAPE = (16, 16)
 
@@ -28,19 +30,57 @@ class Counted:
         return self.values / self.data.size
 
 
-@pytest.mark.parametrize("chunks", [(4, 4, -1), (8, 8, -1), (2, 16, -1), (-1, -1, 50)])
-def test_the_data_are_read_twice(chunks):
-    signal, _ = make_image(AMOUNTS, SHAPE, counts=5000)
-    expected = with_parameters(signal).auto_model(elements=AMOUNTS).elemental_maps()
+def counted(signal, chunks):
+    """A lazy signal of the same data, and what counts how often they are read."""
     source = Counted(signal.data)
     lazy = signal.as_lazy()
     lazy.data = da.from_array(source, chunks=chunks, asarray=False, meta=np.empty(0), name=False)
+    return lazy, source
+
+
+CHUNKS = pytest.mark.parametrize("chunks", [(4, 4, -1), (8, 8, -1), (2, 16, -1), (-1, -1, 50)])
+
+
+@CHUNKS
+def test_the_data_are_read_twice(chunks):
+    signal, _ = make_image(AMOUNTS, SHAPE, counts=5000)
+    expected = with_parameters(signal).auto_model(elements=AMOUNTS)
+    lazy, source = counted(signal, chunks)
     model = lazy.auto_model(elements=AMOUNTS)
     assert source.times <= 2
     found = model.elemental_maps()
     model.composition(), model.significance(), model.doubtful
     assert source.times <= 2
-    for element, amount in found.items():
-        np.testing.assert_allclose(amount.data, expected[element].data, rtol=1e-6)
-    model.estimate_onset_shifts()  # the image with its mean onsets, then the shifts
-    assert source.times <= 4
+    for element, amount in expected.elemental_maps().items():
+        np.testing.assert_allclose(found[element].data, amount.data, rtol=1e-6)
+    residual = model.residual()
+    assert source.times <= 2
+    np.testing.assert_allclose(residual.data.compute(), expected.residual().data, atol=1e-6)
+    assert source.times <= 3
+
+
+@CHUNKS
+def test_the_data_are_read_three_times_for_a_shift_of_each_pixel(chunks):
+    """Once for the mean, once for what the edges of the image look like, once for shifts and amounts."""
+    signal, _ = make_image(AMOUNTS, SHAPE, counts=5000)
+    signal.data[8:] = np.roll(signal.data[8:], 2, axis=-1)
+    expected = with_parameters(signal).isig[5:].auto_model(elements=AMOUNTS, fit=False)
+    shifts = expected.estimate_onset_shifts().data
+    expected.fit_linear()
+    assert np.ptp(shifts) > 1
+    lazy, source = counted(signal.isig[5:], chunks)
+    model = lazy.auto_model(elements=AMOUNTS, onset_shift="pixel")
+    assert source.times <= 3
+    for element, amount in model.elemental_maps().items():
+        np.testing.assert_allclose(amount.data, expected.elemental_maps()[element].data, rtol=1e-6)
+    model.composition(), model.significance()
+    assert source.times <= 3
+
+
+def test_chunks_of_energy_planes_say_what_memory_they_need(caplog):
+    planes = da.zeros((2000, 2000, 1000), chunks=(-1, -1, 10), dtype=np.float32)
+    assert len(blocks(planes)) == 1
+    assert "16.0 GB are in memory at once" in caplog.text
+    caplog.clear()
+    blocks(planes.rechunk((50, 50, -1)))
+    assert not caplog.text

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS
-from hyperspy_eelsid.energy_axis import energy_axis
+from hyperspy_eelsid.energy_axis import ONSET_TOLERANCE_EV, edge_range, energy_axis
 from hyperspy_eelsid.identification import rules
 from hyperspy_eelsid.identification.network_input import to_network_input
-from hyperspy_eelsid.identification.predict import ONSET_TOLERANCE_EV, edge_range
 from training.core_loss.dataset import SAMPLES_PER_BLOCK, get_set, make_simulator, simulate_block
 from training.core_loss.simulation import Block
 from training.learning import metrics

@@ -12,7 +12,8 @@ from training.core_loss import evaluate
 from training.core_loss.dataset import make_simulator
 from training.learning import metrics
 from training.learning.export import export_member, save_card, write_card
-from training.learning.run import load_run
+from training.learning.restore import restore_member
+from training.learning.run import Network, Run, load_run, write_run
 from training.networks.features import FEATURES
 
 _logger = logging.getLogger(__name__)
@@ -20,6 +21,9 @@ _logger = logging.getLogger(__name__)
 EMPTY_SPECTRA = 1000
 CHECKED_SPECTRA = 64
 FEW_COUNTS = 200_000
+ARCHITECTURE = ("network", "size", "reduction", "views", "changes")
+RESTORE_SEED = 97  # any that no training has: statistics of batch normalisations
+RESTORE_SPECTRA = 2048
 SCORES = ("precision", "recall", "f1", "emr")
 OFFSETS_EV = (-20, -15, -10, -5, 0, 5, 10, 15, 20)
 
@@ -54,6 +58,11 @@ def release(
             "recipe": network.run.recipe,
             "published_share": network.run.published_share,
             "start": network.run.start and Path(network.run.start).name,
+            "network": {
+                entry: value
+                for entry in ARCHITECTURE
+                if (value := getattr(network.run, entry)) is not None
+            },
         }
         for network in trained
     ]
@@ -86,7 +95,50 @@ def release(
     wrong = evaluate.decisions(empty, threshold).any(axis=1)
     scores["empty"] = {"spectra": EMPTY_SPECTRA, "right": int(np.sum(~wrong))}
     write_card(out, name, members, threshold, training, scores, calibration)
+    networks = ensemble.Ensemble(out)
+    save_card(out, networks.card.entries | {"test_output": networks.test_output()})
     _logger.info("threshold %.2f, %s", threshold, scores)
+
+
+def restore(networks: Path, out: Path) -> list[Path]:
+    """Write the members of an ensemble as finished runs, so that training goes on from what was released.
+
+    Parameters
+    ----------
+    networks : Folder with ``card.json`` and ONNX files.
+    out : Folder in which each member gets the folder of its name.
+
+    Returns
+    -------
+    The folders.
+
+    Raises
+    ------
+    FileExistsError
+        If one of them exists.
+    """
+    card = ensemble.Ensemble(networks).card.entries
+    folders = [out / member["name"] for member in card["members"]]
+    if existing := [folder.name for folder in folders if folder.exists()]:
+        raise FileExistsError(f"{out} holds {', '.join(existing)} already.")
+    spectra = make_simulator("robust").block((RESTORE_SEED,), RESTORE_SPECTRA).spectra
+    histories = {history["run"]: history for history in card["training"]["runs"]}
+    for member, folder in zip(card["members"], folders, strict=True):
+        history = histories[member["name"]]
+        run = Run(
+            **{"network": member["architecture"]} | history.get("network", {}),
+            recipe=history["recipe"],
+            published_share=history["published_share"],
+            spectra=history["spectra_seen"],
+            start=history["start"],
+        )
+        model = run.build()
+        restore_member(model, networks / member["file"], spectra)
+        write_run(
+            folder, Network(folder.name, model, run, history["spectra_seen"], history["loss"])
+        )
+        _logger.info("%s", folder)
+    return folders
 
 
 def score_measured(catalog: Path, record: bool = False) -> None:

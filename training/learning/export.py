@@ -44,7 +44,7 @@ def export_member(model: keras.Model, path: Path, check: np.ndarray) -> dict[str
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     member: dict[str, object] = {"name": path.stem, "architecture": model.name}
-    seen = check
+    seen = check = check.astype(np.float32)
     names = [layer.name for layer in model.layers]
     if FEATURES in names:
         features = keras.Model(model.input, model.get_layer(FEATURES).output)
@@ -52,13 +52,13 @@ def export_member(model: keras.Model, path: Path, check: np.ndarray) -> dict[str
         file = path.with_name(f"{FEATURES}.onnx")
         if not file.exists():  # another member's are the same
             _convert(features, file)
-        seen = _run(file, check)
+        seen = run_file(file, check)
         member["features"] = _described(file)
     else:
         behind = model
     _convert(behind, path)
     expected = keras.ops.convert_to_numpy(model(check, training=False))
-    difference = float(np.abs(_run(path, seen) - expected).max())
+    difference = float(np.abs(run_file(path, seen) - expected).max())
     if difference > PARITY:
         raise RuntimeError(
             f"{path.name} differs from the Keras network by {difference:.1e}, more than {PARITY:.0e}."
@@ -87,9 +87,10 @@ def _convert(model: keras.Model, path: Path) -> None:
     )
 
 
-def _run(path: Path, seen: np.ndarray) -> np.ndarray:
+def run_file(path: Path, seen: np.ndarray) -> np.ndarray:
+    """What an ONNX file computes."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (result,) = session.run(None, {session.get_inputs()[0].name: seen.astype(np.float32)})
+    (result,) = session.run(None, {session.get_inputs()[0].name: seen})
     return result
 
 

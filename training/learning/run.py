@@ -54,7 +54,8 @@ class Run:
         ``"float32"``, ``"mixed_bfloat16"`` or ``"mixed_float16"``: in the mixed ones layers compute with 16 bits, which
         a GPU and some CPUs do faster; weights and loss keep 32.
     start
-        Folder of a finished run of the same network whose weights this one begins with.
+        Folder of a run of the same network whose weights this one begins with, or those of its last checkpoint
+        if it is not finished.
     teachers
         Folders of finished runs. The network learns the mean of the labels and of their mean probability.
 
@@ -176,12 +177,59 @@ class Network(NamedTuple):
         return self.model.predict(spectra, batch_size=64, verbose=0)
 
 
+def write_run(folder: Path, network: Network) -> None:
+    """Keep a trained network as a finished run, from which another can begin or learn."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "run.json").write_text(network.run.to_json(), encoding="utf-8")
+    with (folder / "log.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("epoch", "spectra", "loss"))
+        writer.writerow((1, network.spectra_seen, network.loss))
+    save_weights(folder, network.model)
+
+
+def save_weights(folder: Path, model: keras.Model) -> None:
+    """Keep the final weights of a run; what a killed program wrote in part does not count as such."""
+    part = folder / "part.weights.h5"
+    model.save_weights(part)
+    part.replace(folder / "final.weights.h5")
+
+
+def epochs_done(folder: Path) -> int:
+    """Number of epochs in the newest checkpoint of a run; 0 if there is none."""
+    state = folder / "state.json"
+    return json.loads(state.read_text())["epoch"] if state.exists() else 0
+
+
+def checkpoint(folder: Path, epoch: int) -> Path:
+    """File that holds everything that the next epoch depends on; weights are called w0, w1 and so on."""
+    return folder / f"epoch{epoch}.npz"
+
+
+def load_weights(folder: Path, model: keras.Model) -> None:
+    """Load the final weights of a run, or those of its newest checkpoint if it is not finished.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it has neither.
+    """
+    final, epoch = folder / "final.weights.h5", epochs_done(folder)
+    if final.exists():
+        model.load_weights(final)
+    elif epoch:
+        with np.load(checkpoint(folder, epoch)) as values:
+            model.set_weights([values[f"w{i}"] for i in range(len(model.weights))])
+    else:
+        raise FileNotFoundError(f"{folder} holds no trained network.")
+
+
 def load_run(folder: Path | str) -> Network:
-    """The network of a finished run from its folder."""
+    """The network of a run from its folder, as far as it was trained."""
     folder = Path(folder)
     run = Run.from_json((folder / "run.json").read_text(encoding="utf-8"))
     model = run.build()
-    model.load_weights(folder / "final.weights.h5")
+    load_weights(folder, model)
     with (folder / "log.csv").open(newline="") as file:
         last = list(csv.DictReader(file))[-1]
     return Network(folder.name, model, run, int(last["spectra"]), float(last["loss"]))

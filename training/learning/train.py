@@ -20,7 +20,15 @@ from training.core_loss.dataset import SETS, make_simulator
 from training.learning import metrics
 from training.learning.batches import Batch, batches, recipe_of, source_of
 from training.learning.objectives import LOSSES
-from training.learning.run import Network, Run, load_run
+from training.learning.run import (
+    Network,
+    Run,
+    checkpoint,
+    epochs_done,
+    load_run,
+    load_weights,
+    save_weights,
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -73,29 +81,30 @@ def _taught(batch: Batch, teachers: list[Network]) -> Batch:
 
 def _resume(folder: Path, model: keras.Model) -> int:
     """Load the newest checkpoint into `model` and return the number of epochs it has seen."""
-    state = folder / "state.json"
-    if not state.exists():
-        return 0
-    epoch = json.loads(state.read_text())["epoch"]
-    values = np.load(folder / f"epoch{epoch}.npz")
-    model.set_weights([values[f"w{i}"] for i in range(len(model.weights))])
-    model.optimizer.build(model.trainable_variables)
-    for i, variable in enumerate(model.optimizer.variables):
-        variable.assign(values[f"o{i}"])
+    if epoch := epochs_done(folder):
+        with np.load(checkpoint(folder, epoch)) as values:
+            for name, variable in _state(model).items():
+                variable.assign(values[name])
     return epoch
 
 
+def _state(model: keras.Model) -> dict[str, keras.Variable]:
+    """Everything that the next step depends on: weights, moments of the optimizer, random states of dropout."""
+    model.optimizer.build(model.trainable_variables)
+    seeds = [v for v in model.non_trainable_variables if "seed_generator" in v.path]
+    parts = {"w": model.weights, "o": model.optimizer.variables, "s": seeds}
+    return {f"{part}{i}": v for part, variables in parts.items() for i, v in enumerate(variables)}
+
+
 def _checkpoint(folder: Path, model: keras.Model, epoch: int) -> None:
-    values = {f"w{i}": np.asarray(w) for i, w in enumerate(model.get_weights())}
-    for i, variable in enumerate(model.optimizer.variables):
-        values[f"o{i}"] = keras.ops.convert_to_numpy(variable)
-    path = folder / f"epoch{epoch}.npz"
+    values = {k: keras.ops.convert_to_numpy(v) for k, v in _state(model).items()}
+    path = checkpoint(folder, epoch)
     np.savez(path.with_suffix(".part.npz"), **values)
     path.with_suffix(".part.npz").replace(path)
     state = folder / "state.json.part"
     state.write_text(json.dumps({"epoch": epoch}))
     state.replace(folder / "state.json")
-    (folder / f"epoch{epoch - 1}.npz").unlink(missing_ok=True)
+    checkpoint(folder, epoch - 1).unlink(missing_ok=True)
 
 
 def plateau_rate(learning_rate: float, scores: list[float]) -> float:
@@ -120,7 +129,7 @@ def _begin(run: Run, folder: Path) -> None:
     """Describe the run in its folder; one that goes on must be the one that was begun."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "run.json"
-    if (folder / "state.json").exists():
+    if epochs_done(folder):
         begun = Run.from_json(path.read_text(encoding="utf-8"))
         if different := run.differences(begun):
             raise ValueError(
@@ -173,7 +182,7 @@ def train(run: Run, folder: Path, workers: int = 1) -> keras.Model:
         model = run.build()
         _compile(model, rate, run.loss)
     if run.start is not None:
-        model.load_weights(Path(run.start) / "final.weights.h5")
+        load_weights(Path(run.start), model)
     done = _resume(folder, model)
     log = _Log(folder / "log.csv", done)
     _logger.info(
@@ -216,7 +225,7 @@ def train(run: Run, folder: Path, workers: int = 1) -> keras.Model:
                 progress.set_postfix_str(f"F1 {result['f1']:.3f}", refresh=False)
             log.append(row)
             _checkpoint(folder, model, epoch)
-    model.save_weights(folder / "final.weights.h5")
+    save_weights(folder, model)
     return model
 
 

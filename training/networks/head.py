@@ -16,7 +16,9 @@ class ClassToken(layers.Layer):
 
     def build(self, input_shape):
         self.token = self.add_weight(
-            shape=(1, 1, input_shape[-1]), initializer=keras.initializers.RandomNormal(stddev=0.02)
+            name="token",
+            shape=(1, 1, input_shape[-1]),
+            initializer=keras.initializers.RandomNormal(stddev=0.02),
         )
 
     def call(self, tokens):
@@ -39,7 +41,9 @@ class SequencePooling(layers.Layer):
     """Mean over the positions with learned weights (Hassani et al., arXiv:2104.05704, section 3.2)."""
 
     def build(self, input_shape):
-        self.importance = self.add_weight(shape=(input_shape[-1], 1), initializer="glorot_uniform")
+        self.importance = self.add_weight(
+            name="importance", shape=(input_shape[-1], 1), initializer="glorot_uniform"
+        )
 
     def call(self, x):
         weights = ops.softmax(ops.matmul(x, self.importance), axis=1)

@@ -15,7 +15,9 @@ class EnergyEmbedding(layers.Layer):
 
     def build(self, input_shape):
         self.embedding = self.add_weight(
-            shape=(1, *input_shape[1:]), initializer=keras.initializers.RandomNormal(stddev=0.02)
+            name="embedding",
+            shape=(1, *input_shape[1:]),
+            initializer=keras.initializers.RandomNormal(stddev=0.02),
         )
 
     def call(self, tokens):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
-from importlib.resources import as_file, files
 from pathlib import Path
 
 import h5py
@@ -20,6 +19,7 @@ from scipy.integrate import cumulative_trapezoid
 from scipy.interpolate import PchipInterpolator
 
 from hyperspy_eelsid.edges import EDGES, ENERGY_MAX_EV, Edge
+from hyperspy_eelsid.shipped import shipped
 
 BEAM_ENERGIES_KEV = (60.0, 100.0, 200.0, 300.0)
 COLLECTION_ANGLES_MRAD = np.geomspace(0.7, 110.0, 14)
@@ -141,12 +141,12 @@ def load(cache: Path | None = None) -> np.ndarray:
     folder = (
         cache or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "hyperspy_eelsid"
     )
-    with as_file(files("hyperspy_eelsid.edges") / "dhfs.gosh") as gosh:
-        tag = hashlib.sha256(gosh.read_bytes()).hexdigest()[:12]
-        path = folder / f"cross_sections_{tag}_v{TABLE_VERSION}.npy"
-        if not path.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_suffix(f".{os.getpid()}.npy")
-            np.save(temporary, tabulate(gosh))
-            temporary.replace(path)
+    gosh = shipped("edges/dhfs.gosh")
+    tag = hashlib.sha256(gosh.read_bytes()).hexdigest()[:12]
+    path = folder / f"cross_sections_{tag}_v{TABLE_VERSION}.npy"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}.npy")
+        np.save(temporary, tabulate(gosh))
+        temporary.replace(path)
     return np.load(path, mmap_mode="r")

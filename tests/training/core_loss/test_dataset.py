@@ -1,10 +1,20 @@
+import errno
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
 
+from benchmarks.kills import quick_block
 from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS
+from training.__main__ import main
 from training.core_loss import dataset
 from training.physics.ionisation import EDGE_GROUPS
+
+KILLS = Path(__file__).parents[3] / "benchmarks" / "kills.py"
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +120,118 @@ def test_unknown_names(tmp_path):
         dataset.make_simulator("best")
     with pytest.raises(ValueError, match="Unknown set"):
         dataset.write(tmp_path / "x.h5", set_name="exam")
+
+
+def _write(path, **options):
+    dataset.write(path, "robust", "validation", spectra=700, show_progressbar=False, **options)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Blocks that take no time, and the numbers of those that are made."""
+    made = []
+
+    def make(simulator, set_name, seed, number):
+        made.append(number)
+        return quick_block(simulator, set_name, seed, number)
+
+    monkeypatch.setattr(dataset, "simulate_block", make)
+    monkeypatch.setattr(dataset, "make_simulator", lambda *_: None)
+    return made
+
+
+def test_a_damaged_block_is_named_and_made_anew(quick, tmp_path, monkeypatch, caplog):
+    path = tmp_path / "set.h5"
+    with monkeypatch.context() as patch:
+        patch.setattr(dataset, "_assemble", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            _write(path)
+    assert quick == [0, 1, 2]
+    blocks = tmp_path / "set.h5.blocks"
+    block = blocks / "000001.npz"
+    content = bytearray(block.read_bytes())
+    content[len(content) // 2] ^= 1
+    block.write_bytes(content)
+    shutil.copy(blocks / "000000.npz", blocks / "000002.npz")  # a block in another place
+    _write(path)
+    assert quick == [0, 1, 2, 1, 2]
+    assert "000001.npz is damaged" in caplog.text
+    assert "000002.npz belongs to another data set or place" in caplog.text
+    _write(tmp_path / "whole.h5")
+    with h5py.File(path) as file, h5py.File(tmp_path / "whole.h5") as whole:
+        for name in ("spectra", "labels", "subshells", "parameters/thickness"):
+            assert file[name][:].tobytes() == whole[name][:].tobytes()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["set.h5", "whole.h5"]
+
+
+def test_damage_of_a_finished_set_is_found(quick, tmp_path):
+    path = tmp_path / "set.h5"
+    _write(path)
+    assert dataset.damaged(path) == []
+    with h5py.File(path) as file:
+        place = file["labels"].id.get_chunk_info(0).byte_offset
+    content = bytearray(path.read_bytes())
+    content[place + 100] ^= 1
+    path.write_bytes(content)
+    assert dataset.damaged(path) == ["labels, rows 0 to 699"]
+    path.write_bytes(content[:1000])
+    with pytest.raises(dataset.DataSetError, match="cannot be read|not a data set"):
+        dataset.damaged(path)
+
+
+def test_files_of_others_are_left_alone(quick, tmp_path):
+    precious = tmp_path / "precious.hspy"
+    with h5py.File(precious, "w") as file:
+        file["spectra"] = np.ones(3)
+    text = tmp_path / "notes.txt"
+    text.write_text("precious")
+    (tmp_path / "folder.h5").mkdir()
+    (tmp_path / "new.h5.blocks").mkdir()
+    (tmp_path / "new.h5.blocks" / "mine").write_text("precious")
+    for path in (precious, text, tmp_path / "folder.h5", tmp_path / "new.h5"):
+        before = path.read_bytes() if path.is_file() else None
+        with pytest.raises(dataset.DataSetError, match="not a data set|not empty"):
+            _write(path)
+        assert (path.read_bytes() if path.is_file() else None) == before
+    with pytest.raises(dataset.DataSetError, match="was not written"):
+        _write(tmp_path / "no folder" / "x.h5")
+    assert not quick
+
+
+@pytest.mark.parametrize("spectra", [0, -5, 1.5])
+def test_impossible_numbers(spectra, tmp_path):
+    with pytest.raises(dataset.DataSetError, match="spectra must be a whole number of at least 1"):
+        dataset.write(tmp_path / "x.h5", spectra=spectra)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("step", ["fsync", "append"])
+def test_a_full_disk_is_told_and_gone_on_from(step, quick, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*((dataset.os, "fsync") if step == "fsync" else (dataset, "_append")), full)
+        with pytest.raises(dataset.DataSetError, match="is full. What is made is kept"):
+            _write(tmp_path / "set.h5")
+    assert not (tmp_path / "set.h5").exists() and not list(tmp_path.glob("*/*.tmp"))
+    _write(tmp_path / "set.h5")
+    assert dataset.damaged(tmp_path / "set.h5") == []
+
+
+def test_the_command_ends_in_one_line(tmp_path, capfd):
+    path = tmp_path / "notes.txt"
+    path.write_text("precious")
+    for command in (["simulate", "--out", str(path)], ["check", str(path)]):
+        with pytest.raises(SystemExit) as stopped:
+            main(command)
+        assert "notes.txt is not a data set" in str(stopped.value)
+
+
+@pytest.mark.slow
+def test_twenty_kills():
+    output = subprocess.run(
+        [sys.executable, "-W", "ignore", str(KILLS), "20"], capture_output=True, text=True
+    )
+    assert output.returncode == 0, output.stdout + output.stderr
+    assert "different" not in output.stdout
