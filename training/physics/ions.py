@@ -22,6 +22,7 @@ from training.physics.multiplets import (
 )
 
 KIND = "multiplets"
+AXIS = "energy"
 VERSION = 1  # of the computation: to be raised when spectra change
 PROGRAM = "edrixs"
 UNITS = "1/eV"

@@ -32,6 +32,7 @@ from scipy import constants
 from training.physics.crystals import Crystal, cluster, crystals, multiplicity
 
 KIND = "scattering"
+AXIS = "energy_scattering"
 VERSION = 1  # of the computation: to be raised when spectra change
 PROGRAM = "feff10-rs"
 UNITS = "absorption of the atom"
@@ -68,10 +69,6 @@ class Scattering:
     core_hole: bool = True
 
     @property
-    def edge(self) -> str:
-        return self.subshell[0]
-
-    @property
     def crystal(self) -> Crystal:
         return crystals()[self.compound]
 
@@ -89,8 +86,11 @@ class Scattering:
     def description(self) -> dict[str, Any]:
         """Attributes in the library."""
         crystal = self.crystal
-        return asdict(self) | {
-            "edge": self.edge,
+        return {
+            "element": self.element,
+            "edge": self.subshell,
+            "compound": self.compound,
+            "core_hole": self.core_hole,
             "structure": crystal.structure,
             "space_group": crystal.group,
             "lattice": crystal.lattice,
@@ -102,9 +102,8 @@ class Scattering:
 
     @property
     def name(self) -> str:
-        subshell = "" if self.edge == "K" else f" {self.subshell}"
         hole = "" if self.core_hole else " no hole"
-        return f"{self.element}/{self.edge}/{self.compound}{subshell}{hole}"
+        return f"{self.element}/{self.subshell}/{self.compound}{hole}"
 
 
 # Compounds of each edge, those that matter most first
@@ -164,7 +163,7 @@ _COMPOUNDS = {
     ("Mo", "L3"): "MoS2 Mo",
 }
 # without the core hole, which well screened holes in metals and semiconductors resemble
-_NO_HOLE = "C/K/C C/K/TiC N/K/TiN Al/K/Al Si/K/Si O/K/NiO O/K/TiO2 O/K/MgO B/K/TiB2 Mg/K/Mg Si/L/Si Cu/L/Cu Ti/L/Ti"
+_NO_HOLE = "C/K/C C/K/TiC N/K/TiN Al/K/Al Si/K/Si O/K/NiO O/K/TiO2 O/K/MgO B/K/TiB2 Mg/K/Mg Si/L3/Si Cu/L3/Cu Ti/L3/Ti"
 
 
 def entries() -> list[Scattering]:
@@ -178,7 +177,7 @@ def entries() -> list[Scattering]:
     return rounds + [
         replace(entry, core_hole=False)
         for entry in rounds
-        if (entry.element, entry.edge, entry.compound) in no_hole
+        if (entry.element, entry.subshell, entry.compound) in no_hole
     ]
 
 

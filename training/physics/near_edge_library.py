@@ -4,9 +4,16 @@ What is in it and how it is read: :mod:`hyperspy_eelsid.edges.near_edges`. Each 
 tells what there is to compute (``entries``), and computes it: :mod:`training.physics.ions` the multiplets, and
 :mod:`training.physics.near_edge` the spectra by multiple scattering.
 
-The layout of the file: group ``multiplets`` with the dataset ``energy``, the axis that its spectra share [eV], and one
-dataset for each entry, ``multiplets/Fe/L/Fe2+ 10Dq=1.0``; group ``scattering`` likewise, ``scattering/O/K/MgO``. The
-attributes of an entry tell what was computed, with which parameters, program and version.
+The file holds one dataset for each entry, ``Fe/L/Fe2+ 10Dq=1.0`` or ``O/K/MgO``: element, edge (L for L2 and L3
+together) and ion or compound. Its attribute ``axis`` names the dataset of its energies [eV from the onset], its
+attribute ``units`` tells what its values are:
+
+- ``1/eV``: lines, of unit area on their axis. A continuum is to be added; the relative strength of both is not in it.
+- ``absorption of the atom``: absorption relative to that of the embedded atom without its step, thus near 0 below the
+  onset and around 1 far above: the edge of an atom, held at its onset's value below the onset, is multiplied by it.
+  That of L3 holds for L2 too, which begins later.
+
+Further attributes tell what was computed, with which parameters, program and version.
 """
 
 from __future__ import annotations
@@ -93,18 +100,17 @@ def write(path: Path, folder: Path) -> int:
     with h5py.File(temporary, "w") as file:
         file.attrs["licence"] = "GPL-3.0-or-later"
         for kind in KINDS:
-            group = file.create_group(kind.KIND)
-            axis = group.create_dataset("energy", data=kind.ENERGY_EV.astype(np.float32))
+            axis = file.create_dataset(kind.AXIS, data=kind.ENERGY_EV.astype(np.float32))
             axis.attrs["units"] = "eV from the onset"
             for entry in kind.entries():
                 found = _finished(folder, kind, entry) or shipped.get(key(kind, entry))
                 if found is None:
                     continue
                 spectrum, attributes = found
-                dataset = group.create_dataset(
+                dataset = file.create_dataset(
                     entry.name, data=spectrum.astype(np.float16), compression="gzip", shuffle=True
                 )
-                dataset.attrs.update(attributes)
+                dataset.attrs.update(attributes | {"axis": kind.AXIS})
                 count += 1
     temporary.replace(path)
     return count
