@@ -165,7 +165,7 @@ def test_an_interrupt_ends_the_command(make_eels, tmp_path, monkeypatch):
 def test_unknown_element_is_told(superlattice, tmp_path, capfd):
     superlattice.sum().save(tmp_path / "good.hspy")
     assert cli.main(["identify", str(tmp_path / "good.hspy"), "--elements", "Ti", "Xx"]) == 1
-    assert "Unknown elements 'Xx'" in capfd.readouterr().err
+    assert "Unknown element 'Xx'" in capfd.readouterr().err
 
 
 def test_models_and_doctor(capfd):
