@@ -10,7 +10,7 @@ import numpy as np
 from hyperspy_eelsid.edges import EDGES, ELEMENT_INDEX, ELEMENTS
 from training.core_loss.dataset import make_simulator
 from training.core_loss.simulation import Simulator
-from training.physics.detector import power_law
+from training.physics.background import power_law
 from training.physics.fine_structure import add_profile, largest_ratio, random_profile
 from training.physics.low_loss import low_loss_transfer
 

@@ -54,6 +54,7 @@ METHODS = {
         "identify_elements_gui": LazyMethod("hyperspy_eelsid.gui.tool:identify_elements_gui"),
         "auto_model": LazyMethod(f"{_QUANTIFICATION}.auto_model:auto_model"),
         "white_lines": LazyMethod(f"{_OXIDATION}.white_lines:white_lines"),
+        "oxidation_fractions": LazyMethod(f"{_OXIDATION}.fractions:oxidation_fractions"),
     },
     "EELSModel": {
         "elements": LazyProperty(f"{_QUANTIFICATION}.linear_model:elements"),

@@ -31,6 +31,7 @@ from hyperspy_eelsid.identification.network_input import N_CHANNELS
 from training.core_loss.compositions import Compositions, materials_project_formulas, read_formulas
 from training.core_loss.recipes import RECIPES
 from training.core_loss.simulation import Block, Simulator
+from training.physics.computed_edges import library
 from training.physics.cross_section_table import load
 from training.physics.ionisation import EDGE_GROUPS
 
@@ -151,8 +152,9 @@ def write(
     The file holds ``spectra`` (n, 3072) float32, ``labels`` (n, 80), ``edges`` (n, 107), ``fractions`` (n, 80,
     atomic), every drawn parameter of the spectra in the group ``parameters``, and what was drawn for each subshell in
     the table ``subshells``, whose columns ``spectrum`` and ``edge`` are indices of the spectrum and into
-    :data:`hyperspy_eelsid.edges.EDGES`; its attributes name the elements, the edge groups and the recipe. It comes
-    into being when all blocks are made, which are kept in the folder ``path + ".blocks"`` until then.
+    :data:`hyperspy_eelsid.edges.EDGES`; its attributes name the elements, the edge groups, the entries of the library
+    of near edges that ``computed`` counts, and the recipe. It comes into being when all blocks are made, which are kept
+    in the folder ``path + ".blocks"`` until then.
 
     Parameters
     ----------
@@ -358,6 +360,7 @@ def _assemble(blocks: Blocks, path: Path) -> None:
                 disk.check()
             file.attrs["elements"] = list(ELEMENTS)
             file.attrs["edge_groups"] = list(EDGE_GROUPS)
+            file.attrs["computed_edges"] = list(library().names)
             file.attrs.update(blocks.identity)
             file.attrs["blocks_done"] = len(blocks.numbers)
         disk.check()

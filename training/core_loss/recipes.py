@@ -10,6 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from training.physics.computed_edges import ComputedEdges
+from training.physics.detector import BrokenChannels
+from training.physics.other_signals import OtherSignals
+from training.physics.unlabelled_edges import UnlabelledEdges
+
 EFFECTS = (
     "mixtures",  # two phases, minor amounts, carbon and silicon nitride films
     "windows",  # windows that cut edges off, often starting at the low-energy limit
@@ -23,6 +28,10 @@ EFFECTS = (
     "detector",  # tails of the point spread function, gain and readout noise, fixed pattern, spikes, gain steps
     "denoised",  # noise correlated between neighbouring channels
     "visibility",  # an edge below the noise is not labelled
+    "computed edges",  # near edges from the library, see ComputedEdges
+    "unlabelled edges",  # below 75 eV and of elements outside the 80, see UnlabelledEdges
+    "broken channels",  # see BrokenChannels
+    "other signals",  # see OtherSignals
 )
 
 Range = tuple[float, float]
@@ -55,6 +64,10 @@ class Recipe:
     atomic_diameter: Range = (0.025, 0.25)  # nm
     chemical_shift: int = 5
     instrumental_shift: int = 5
+    computed_edges: ComputedEdges = ComputedEdges()
+    unlabelled_edges: UnlabelledEdges = UnlabelledEdges()
+    broken_channels: BrokenChannels = BrokenChannels()
+    other_signals: OtherSignals = OtherSignals()
 
     def without(self, *effects: str) -> Recipe:
         """The same recipe with some effects switched off.
@@ -88,4 +101,9 @@ ROBUST = Recipe(
 )
 # for training beside ROBUST, with labels of the same meaning and some spectra without any
 VISIBLE_PUB = replace(PUB, name="visible_pub", effects=frozenset({"visibility", "empty"}))
-RECIPES = {recipe.name: recipe for recipe in (PUB, ROBUST, VISIBLE_PUB)}
+# the one of the first release's networks
+ROBUST_4 = replace(
+    ROBUST.without("computed edges", "unlabelled edges", "broken channels", "other signals"),
+    name="robust_4",
+)
+RECIPES = {recipe.name: recipe for recipe in (PUB, ROBUST, ROBUST_4, VISIBLE_PUB)}

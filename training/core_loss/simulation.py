@@ -16,11 +16,10 @@ from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS, ENERGY_MAX_EV, ENERGY
 from hyperspy_eelsid.identification.network_input import N_CHANNELS, normalise
 from training.core_loss.compositions import Compositions
 from training.core_loss.recipes import Recipe
+from training.physics.background import background, draw_background
 from training.physics.cross_section_table import BEAM_ENERGIES_KEV
 from training.physics.detector import (
-    background,
     degrade,
-    draw_background,
     draw_denoising,
     draw_detector,
     record,
@@ -139,6 +138,9 @@ class Simulator:
             p["jump_ratio"], smooth, drawn.reference_height, drawn.reference_onset
         )
         scale[p["empty"]] = 0
+        if "other signals" in recipe.effects:
+            smooth[p["other_signal"] > 0] = recipe.other_signals.spectra(p)
+            scale[p["other_signal"] > 0] = 0
         edges = broadened[:, :N_CHANNELS] * scale[:, None].astype(np.float32)
         signal = drawn.signal * scale[:, None, None].astype(np.float32)
         visible = self._visible(fractions, p, signal, smooth + edges) & (scale > 0)[:, None, None]
@@ -241,6 +243,13 @@ class Simulator:
             p |= draw_detector(rng, n)
         if "denoised" in effects:
             p |= draw_denoising(rng, n)
+        if "broken channels" in effects:
+            p |= recipe.broken_channels.draw(rng, n)
+        if "other signals" in effects:
+            p |= recipe.other_signals.draw(rng, n)
+            for name in ("removed_background", "dark_level"):
+                if name in p:
+                    p[name] = np.where(p["other_signal"] > 0, 0, p[name])
         return p
 
     def _draw_window(
@@ -302,4 +311,8 @@ class Simulator:
             pattern = p["fixed_pattern"] * np.minimum(np.sqrt(p["pattern_length"] / 20), 1)
             share = np.maximum(2 * pattern, 0.007)[:, None, None]
             inside = (signal * counts > 4 * noise) & (signal > share * under) & np.isfinite(shifted)
+        if "broken channels" in self.recipe.effects:
+            lost = self.recipe.broken_channels.lost(expected, p)
+            total = np.cumsum(lost, axis=1, dtype=np.int32)
+            inside &= total[rows, last] - total[rows, first] < (last - first) / 2
         return inside

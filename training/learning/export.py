@@ -10,9 +10,9 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import onnxruntime
 
 from hyperspy_eelsid.edges import ELEMENTS, ENERGY_MAX_EV, ENERGY_MIN_EV
-from hyperspy_eelsid.networks.session import run, session
 from training.networks.features import FEATURES
 
 _logger = logging.getLogger(__name__)
@@ -52,13 +52,13 @@ def export_member(model: keras.Model, path: Path, check: np.ndarray) -> dict[str
         file = path.with_name(f"{FEATURES}.onnx")
         if not file.exists():  # another member's are the same
             _convert(features, file)
-        seen = run(session(file, "cpu"), check)
+        seen = run_file(file, check)
         member["features"] = _described(file)
     else:
         behind = model
     _convert(behind, path)
     expected = keras.ops.convert_to_numpy(model(check, training=False))
-    difference = float(np.abs(run(session(path, "cpu"), seen) - expected).max())
+    difference = float(np.abs(run_file(path, seen) - expected).max())
     if difference > PARITY:
         raise RuntimeError(
             f"{path.name} differs from the Keras network by {difference:.1e}, more than {PARITY:.0e}."
@@ -85,6 +85,13 @@ def _convert(model: keras.Model, path: Path) -> None:
     tf2onnx.convert.from_function(
         call, input_signature=signature, opset=OPSET, output_path=str(path)
     )
+
+
+def run_file(path: Path, seen: np.ndarray) -> np.ndarray:
+    """What an ONNX file computes."""
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (result,) = session.run(None, {session.get_inputs()[0].name: seen})
+    return result
 
 
 def _described(path: Path) -> dict[str, str]:

@@ -10,8 +10,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from hyperspy_eelsid.networks.session import run, session
-from training.learning.export import PARITY
+from training.learning.export import PARITY, run_file
 from training.networks.features import FEATURES
 
 BATCH_SIZE = 64
@@ -57,8 +56,8 @@ def restore_member(model: keras.Model, path: Path, spectra: np.ndarray) -> None:
         _estimate_statistics(model, norms, spectra)
     seen = check = spectra[:BATCH_SIZE].astype(np.float32)
     if FEATURES in [layer.name for layer in model.layers]:
-        seen = run(session(path.with_name(f"{FEATURES}.onnx"), "cpu"), check)
-    difference = np.abs(run(session(path, "cpu"), seen) - model.predict(check, verbose=0)).max()
+        seen = run_file(path.with_name(f"{FEATURES}.onnx"), check)
+    difference = np.abs(run_file(path, seen) - model.predict(check, verbose=0)).max()
     if not difference <= PARITY:
         raise ValueError(f"What is restored differs from {path.name} by {difference:.1e}.")
 

@@ -14,9 +14,11 @@ VELOCITY_EV_NM = (
 )  # sqrt(2 e / m) hbar / e
 SIGMA_PER_FWHM = 1 / math.sqrt(8 * math.log(2))
 MINIMUM_SIGMA_EV = 0.6
+# sums in any order, so that they are vectorised
+FAST_MATH = {"reassoc", "contract", "arcp", "nsz"}
 
 
-@njit(cache=True)
+@njit(cache=True, fastmath=FAST_MATH)
 def lifetime_width(free_energy: float, atomic_diameter: float) -> float:
     """Width [eV] of a final state by its lifetime, hbar v / lambda.
 
@@ -36,7 +38,7 @@ def lifetime_width(free_energy: float, atomic_diameter: float) -> float:
     return VELOCITY_EV_NM * math.sqrt(eps) / mean_free_path
 
 
-@njit(cache=True)
+@njit(cache=True, fastmath=FAST_MATH)
 def gaussian_profile(
     positions: np.ndarray,
     weights: np.ndarray,
@@ -67,7 +69,7 @@ def gaussian_profile(
         profile /= extreme
 
 
-@njit(cache=True)
+@njit(cache=True, fastmath=FAST_MATH)
 def random_profile(
     rng,
     peaks: int,
@@ -85,14 +87,14 @@ def random_profile(
     gaussian_profile(positions, weights, atomic_diameter, profile, decay)
 
 
-@njit(cache=True)
+@njit(cache=True, fastmath=FAST_MATH)
 def largest_ratio(profile: np.ndarray, limit: float) -> float:
     """Largest factor that keeps ``1 + factor * profile`` from falling below zero, at most `limit`."""
     lowest = profile.min()
     return min(limit, -1 / lowest) if lowest < 0 else limit
 
 
-@njit(cache=True)
+@njit(cache=True, fastmath=FAST_MATH)
 def add_profile(edge: np.ndarray, profile: np.ndarray, height: float) -> None:
     """Add ``height * profile`` to `edge`, clip at zero and rescale to the integral that the edge had."""
     before = edge.sum()
@@ -105,14 +107,14 @@ def add_profile(edge: np.ndarray, profile: np.ndarray, height: float) -> None:
         edge *= before / after
 
 
-@njit(cache=True)
+@njit(cache=True, fastmath=FAST_MATH)
 def delay_onset(edge: np.ndarray, delay: float) -> None:
     """Let `edge` rise over about `delay` [eV] above its onset instead of at once, as a Gaussian does to its top."""
     for channel in range(min(len(edge), int(4 * delay) + 1)):
         edge[channel] *= 1 - math.exp(-((channel / delay) ** 2))
 
 
-@njit(cache=True)
+@njit(cache=True, fastmath=FAST_MATH)
 def white_line(profile: np.ndarray, position: float, fwhm: float, asymmetry: float) -> None:
     """Fill `profile` with a Lorentzian line of maximum 1 whose upper side is wider by 1 + `asymmetry`."""
     for channel in range(len(profile)):

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numba import njit
 
 from hyperspy_eelsid.edges import EDGES, ELEMENT_INDEX, ELEMENTS, element_edges
-from training.core_loss.recipes import Recipe
+from training.physics.computed_edges import (
+    LEAD_EV,
+    NOT_COMPUTED,
+    PARTNER_OF_LINES,
+    PROFILE_EV,
+    SUM_RULE_EV,
+    add_lines,
+    computed_profile,
+    library,
+    modulate,
+)
 from training.physics.cross_section_table import BEAM_ENERGIES_KEV, COLLECTION_ANGLES_MRAD
 from training.physics.effective_angle import effective_angle
 from training.physics.fine_structure import (
+    FAST_MATH,
     add_profile,
     delay_onset,
     gaussian_profile,
@@ -21,13 +32,21 @@ from training.physics.fine_structure import (
 )
 from training.physics.low_loss import N_PADDED
 
+if TYPE_CHECKING:
+    from training.core_loss.recipes import Recipe
+
 N_SIMULATED = 3264  # beyond the last channel, so that it is broadened from both sides
-SIGNAL_RANGE_EV = 50
+SIGNAL_RANGE_EV = SUM_RULE_EV
 _DRAWN = ("chemical_shift", "fine_structure_width", "fine_structure_peaks", "fine_structure_ratio")
 SUBSHELL = np.dtype(
     [
         ("spectrum", np.int32),
         ("edge", np.int16),  # index into hyperspy_eelsid.edges.EDGES
+        (
+            "atomic_number",
+            np.int16,
+        ),  # another one than that of the edge where a neighbour lends its cross section
+        ("amount", np.float32),  # atomic fraction
         ("channel", np.int16),  # in which the onset is seen
         ("reference", np.bool_),  # whether the jump ratio is that of this edge
         ("chemical_shift", np.float32),
@@ -44,6 +63,18 @@ SUBSHELL = np.dtype(
         ("second_height", np.float32),  # in units of the first line
         ("second_position", np.float32),
         ("second_fwhm", np.float32),
+        (
+            "computed",
+            np.int16,
+        ),  # entry of the library; -1 for none, -2 where the partner's entry has the lines
+        ("second_computed", np.int16),  # -1 for none
+        ("second_share", np.float32),
+        ("broadening", np.int8),  # index into BROADENINGS_EV
+        ("move", np.float32),
+        ("stretch", np.float32),
+        ("strength", np.float32),  # of computed lines, in units of the continuum of 50 eV
+        ("amplitude", np.float32),  # of a computed modulation
+        ("disorder", np.float32),  # nm^2
     ]
 )
 
@@ -129,6 +160,25 @@ def shifted_channel(onset, chemical_shift, offset, stretch, start):
     return np.rint(onset + chemical_shift + offset + stretch * (onset - start)).astype(int)
 
 
+def _slot(rows: np.ndarray) -> np.ndarray:
+    """Which major group of its element, 0 or 1, each row belongs to; -1 for none, shape (n_rows,)."""
+    own = rows["atomic_number"] == EDGE_ARRAYS.atomic_number[rows["edge"]]
+    return np.where(own, EDGE_ARRAYS.slot[rows["edge"]], -1)
+
+
+def _draw_random_structure(rng: np.random.Generator, recipe: Recipe, rows: np.ndarray) -> None:
+    """Random Gaussians for all rows, and nothing else."""
+    n = len(rows)
+    low, high = recipe.fine_structure_width
+    rows["fine_structure_width"] = rng.uniform(low, high, n)
+    low, high = recipe.fine_structure_peaks
+    rows["fine_structure_peaks"] = rng.integers(low, high + 1, n)
+    rows["fine_structure_ratio"] = rng.random(n)
+    rows["fine_structure_decay"] = np.inf
+    rows["continuum"] = 1
+    rows["computed"] = rows["second_computed"] = NOT_COMPUTED
+
+
 def draw_subshells(
     rng: np.random.Generator, recipe: Recipe, fractions: np.ndarray, p: dict[str, np.ndarray]
 ) -> np.ndarray:
@@ -173,17 +223,11 @@ def draw_subshells(
     n = len(edge)
     rows = np.zeros(n, SUBSHELL)
     rows["spectrum"], rows["edge"] = spectrum, edge
+    rows["atomic_number"] = atlas.atomic_number[edge]
+    rows["amount"] = fractions[spectrum, atlas.element[edge]]
     limit = recipe.chemical_shift
-    shift = rows["chemical_shift"] = np.floor(uniform() * (2 * limit + 1)) - limit
-    errors = (p[name][spectrum] for name in ("energy_offset", "dispersion_error", "window_start"))
-    channel = shifted_channel(atlas.onset[edge], shift, *errors)
-    low, high = recipe.fine_structure_width
-    rows["fine_structure_width"] = rng.uniform(low, high, n)
-    low, high = recipe.fine_structure_peaks
-    rows["fine_structure_peaks"] = rng.integers(low, high + 1, n)
-    rows["fine_structure_ratio"] = rng.random(n)
-    rows["fine_structure_decay"] = np.inf
-    rows["continuum"] = 1
+    rows["chemical_shift"] = np.floor(uniform() * (2 * limit + 1)) - limit
+    _draw_random_structure(rng, recipe, rows)
     if "near edge" in recipe.effects:
         rows["fine_structure_decay"] = 15 * 8 ** uniform()
         rows["delay"] = np.where(uniform() < 0.25, 2 + 13 * uniform(), 0)
@@ -213,6 +257,19 @@ def draw_subshells(
         rows["line_position"] = np.where(giant, place, position)
         rows["line_fwhm"] = np.where(giant, np.maximum(4 - 0.25 * filled, 1) * fwhm, fwhm)
         rows["line_asymmetry"] = asymmetry
+    onset = atlas.onset[edge]
+    if "computed edges" in recipe.effects:
+        recipe.computed_edges.draw(rows, library(), uniform)
+    if "unlabelled edges" in recipe.effects:
+        more, more_onsets = recipe.unlabelled_edges.draw(rng, fractions, SUBSHELL)
+        _draw_random_structure(rng, recipe, more)
+        more["chemical_shift"] = rng.integers(-limit, limit + 1, len(fractions))[more["spectrum"]]
+        rows, onset = np.concatenate([rows, more]), np.concatenate([onset, more_onsets])
+        order = np.argsort(rows["spectrum"], kind="stable")
+        rows, onset = rows[order], onset[order]
+    i = rows["spectrum"]
+    errors = (p[name][i] for name in ("energy_offset", "dispersion_error", "window_start"))
+    channel = shifted_channel(onset, rows["chemical_shift"], *errors)
     seen = (channel >= 1) & (channel < N_SIMULATED)
     rows, channel = rows[seen], channel[seen]
     rows["channel"] = channel
@@ -220,7 +277,9 @@ def draw_subshells(
     # one random major edge in the window, each equally likely
     i = rows["spectrum"]
     inside = (channel >= p["window_start"][i]) & (channel <= p["window_end"][i])
-    candidates = np.flatnonzero(inside & (atlas.slot[rows["edge"]] >= 0))
+    candidates = np.flatnonzero(
+        inside & (_slot(rows) >= 0) & (rows["computed"] != PARTNER_OF_LINES)
+    )
     shuffled = rng.permutation(candidates)
     _, chosen = np.unique(i[shuffled], return_index=True)
     rows["reference"][shuffled[chosen]] = True
@@ -238,29 +297,36 @@ class Settings(NamedTuple):
     window_end: np.ndarray
 
 
-@njit(cache=False)
-def add_edges(rows, gaussians, largest, table, grid, atlas, settings, fractions, out):
+@njit(cache=False, fastmath=FAST_MATH)
+def add_edges(rows, slots, gaussians, largest, table, grid, computed, atlas, settings, out):
     """Add the edge of each subshell, weighted by composition, to its spectrum.
 
     Parameters
     ----------
     rows
         As :func:`draw_subshells` gives them; `fine_structure_ratio` becomes the ratio itself.
+    slots
+        Major group of each row, -1 for none.
     gaussians
         Position in units of the width and weight of all Gaussians of the fine structure, row after row.
     largest
         Largest ratio of the fine structure.
     grid
         Logarithms of the collection angles of the table, and its beam energies.
+    computed
+        Integrals of the computed near edges, which of them are lines, and their places.
     out
         The :class:`IonisationEdges` that are filled.
     """
     log_angles, beam_energies = grid
+    cumulative, are_lines, place = computed
     structure = np.empty(128, np.float32)
     line = np.empty(128, np.float32)
     second = np.empty(128, np.float32)
+    profile = np.empty(PROFILE_EV, np.float32)
+    other = np.empty(PROFILE_EV, np.float32)
     end = 0
-    for row in rows:
+    for row, slot in zip(rows, slots):  # noqa: B905 (numba knows no strict)
         i, e, channel = row.spectrum, row.edge, row.channel
         angle = effective_angle(
             beam_energies[settings.beam[i]],
@@ -272,25 +338,29 @@ def add_edges(rows, gaussians, largest, table, grid, atlas, settings, fractions,
         k = min(max(int(position), 0), len(log_angles) - 2)
         weight = np.float32(min(max(position - k, 0), 1))
         low, high = table[e, settings.beam[i], k], table[e, settings.beam[i], k + 1]
-        amount = fractions[i, atlas.element[e]]
-        edge = np.empty(min(N_SIMULATED - channel, table.shape[3]), np.float32)
+        # what is computed may begin before the onset
+        lead = LEAD_EV if row.computed >= 0 else 0
+        extended = np.zeros(lead + min(N_SIMULATED - channel, table.shape[3]), np.float32)
+        edge = extended[lead:]
         for c in range(len(edge)):
-            edge[c] = amount * ((1 - weight) * low[c] + weight * high[c])
+            edge[c] = row.amount * ((1 - weight) * low[c] + weight * high[c])
         height = edge.max()
         if row.reference:
-            out.reference_height[i] = height
+            out.reference_height[i] = height * (1 + row.strength)
             out.reference_onset[i] = channel
+        strength = edge[:SUM_RULE_EV].sum()
 
         if row.continuum != 1:
             edge *= row.continuum
         if row.delay > 0:
             delay_onset(edge, row.delay)
         begin, end = end, end + row.fine_structure_peaks
-        positions = row.fine_structure_width * gaussians[0, begin:end]
-        diameter, decay = settings.atomic_diameter[i], row.fine_structure_decay
-        gaussian_profile(positions, gaussians[1, begin:end], diameter, structure, decay)
-        row.fine_structure_ratio *= largest_ratio(structure, largest)
-        add_profile(edge, structure, row.fine_structure_ratio * height)
+        if row.fine_structure_ratio > 0:
+            positions = row.fine_structure_width * gaussians[0, begin:end]
+            diameter, decay = settings.atomic_diameter[i], row.fine_structure_decay
+            gaussian_profile(positions, gaussians[1, begin:end], diameter, structure, decay)
+            row.fine_structure_ratio *= largest_ratio(structure, largest)
+            add_profile(edge, structure, row.fine_structure_ratio * height)
         if row.line_height > 0:
             white_line(line, row.line_position, row.line_fwhm, row.line_asymmetry)
             if row.second_height > 0:
@@ -298,8 +368,20 @@ def add_edges(rows, gaussians, largest, table, grid, atlas, settings, fractions,
                 line += row.second_height * second
             m = min(len(edge), len(line))
             edge[:m] += row.line_height * height * line[:m]
-        out.spectra[i, channel : channel + len(edge)] += edge
-        slot, last = atlas.slot[e], settings.window_end[i]
+        if row.computed != NOT_COMPUTED:
+            now = edge[:SUM_RULE_EV].sum()
+            if now > 0:
+                edge *= strength / now
+        if row.computed >= 0:
+            computed_profile(row, cumulative, place, profile, other)
+            if are_lines[row.computed]:
+                add_lines(extended, profile, row.strength)
+            else:
+                modulate(extended, profile, row.amplitude, row.disorder)
+        first = channel - lead
+        cut = max(-first, 0)
+        out.spectra[i, first + cut : first + len(extended)] += extended[cut:]
+        last = settings.window_end[i]
         if slot >= 0 and settings.window_start[i] <= channel < last:
             m = min(SIGNAL_RANGE_EV, last - channel)
             out.signal[i, atlas.element[e], slot] += edge[:m].sum()
@@ -330,7 +412,7 @@ class IonisationEdges(NamedTuple):
     @property
     def parameters(self) -> dict[str, np.ndarray]:
         """Draws of the last subshell of each of the 107 major groups, shape (n, 107); NaN where the sample has none."""
-        rows = self.subshells[EDGE_ARRAYS.slot[self.subshells["edge"]] >= 0]
+        rows = self.subshells[_slot(self.subshells) >= 0]
         e = rows["edge"]
         result = {}
         for name in _DRAWN:
@@ -372,5 +454,8 @@ def ionisation_edges(
     settings = Settings(*(p[name] for name in Settings._fields))
     grid = np.log(COLLECTION_ANGLES_MRAD), np.array(BEAM_ENERGIES_KEV)
     largest = recipe.fine_structure_ratio
-    add_edges(rows, gaussians, largest, table, grid, EDGE_ARRAYS, settings, fractions, result)
+    entries = library()
+    computed = entries.cumulative, entries.lines, entries.place
+    slots = _slot(rows)
+    add_edges(rows, slots, gaussians, largest, table, grid, computed, EDGE_ARRAYS, settings, result)
     return result

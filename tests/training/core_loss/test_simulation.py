@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import kstest, uniform
 
 from hyperspy_eelsid.edges import ELEMENTS, ENERGY_MAX_EV, ENERGY_MIN_EV
-from training.core_loss.recipes import ROBUST
+from training.core_loss.recipes import RECIPES, ROBUST
 from training.core_loss.simulation import Simulator, jump_ratio_scale
 from training.physics.ionisation import (
     EDGE_ARRAYS,
@@ -134,9 +136,10 @@ def test_lines_detector_and_films_of_the_robust_recipe_are_kept(saw_tooth_table,
         assert np.mean(p[name] != 0) == pytest.approx(share, abs=0.05), name
     # a subshell of an element that is there, in the order of the spectra
     assert (np.diff(rows["spectrum"]) >= 0).all()
+    rows = rows[rows["atomic_number"] == EDGE_ARRAYS.atomic_number[rows["edge"]]]
     element = EDGE_ARRAYS.element[rows["edge"]]
     assert (block.fractions[rows["spectrum"], element] > 0).all()
-    sharp = EDGE_ARRAYS.line[rows["edge"]] == SHARP_LINE
+    sharp = (EDGE_ARRAYS.line[rows["edge"]] == SHARP_LINE) & (rows["computed"] == -1)
     assert np.mean(rows["line_height"][sharp] > 0) == pytest.approx(0.85, abs=0.03)
     assert not rows["line_height"][EDGE_ARRAYS.line[rows["edge"]] == NO_LINE].any()
     # of each spectrum with a major edge in the window one edge sets the jump ratio
@@ -145,6 +148,70 @@ def test_lines_detector_and_films_of_the_robust_recipe_are_kept(saw_tooth_table,
         np.bincount(rows["spectrum"][rows["reference"]], minlength=800), has_edge
     )
     np.testing.assert_array_equal(rows["channel"][rows["reference"]], p["jump_onset"][has_edge])
+
+
+@pytest.fixture(scope="module")
+def robust(saw_tooth_table, pub_simulator):
+    return Simulator(ROBUST, pub_simulator.compositions, saw_tooth_table)
+
+
+def test_what_is_computed_borrowed_or_broken_is_kept(robust):
+    block = robust.block((6,), 800)
+    rows, p = block.subshells, block.parameters
+    computed = rows["computed"] >= 0
+    assert computed.sum() > 100
+    for name in ("move", "stretch", "amplitude", "disorder"):
+        assert len(np.unique(rows[name][computed])) > 50, name
+    assert set(np.unique(rows["broadening"][computed])) == set(range(5))
+    assert (rows["strength"][rows["strength"] > 0] < 40).all()
+    assert np.isin(rows["atomic_number"], [90, 92]).any()
+    assert np.mean(p["broken"] > 0) == pytest.approx(0.08, abs=0.03)
+    assert np.mean(p["other_signal"] > 0) == pytest.approx(0.04, abs=0.02)
+
+
+def test_other_signals_have_no_label(robust):
+    recipe = replace(ROBUST, other_signals=replace(ROBUST.other_signals, share=1.0))
+    block = Simulator(recipe, robust.compositions, robust.table).block((7,), 160)
+    assert (block.parameters["other_signal"] > 0).all()
+    assert not block.labels.any()
+
+
+@pytest.mark.parametrize("atomic_number", [90, 92])
+def test_elements_outside_the_80_have_edges_and_no_label(robust, monkeypatch, atomic_number):
+    recipe = replace(
+        ROBUST.without("mixtures"),
+        unlabelled_edges=replace(ROBUST.unlabelled_edges, outside_share=1.0),
+    )
+    alone = Simulator(recipe, robust.compositions, robust.table)
+    query = np.arange(160) % 80
+    block = alone.simulate(np.random.default_rng(0), query, np.zeros((160, 80), np.float32))
+    assert not block.labels.any()
+    rows = block.subshells[block.subshells["atomic_number"] == atomic_number]
+    assert len(rows) >= 160
+    assert (rows["amount"] > 0).all() and not rows["reference"].any()
+
+
+def test_edges_below_75_ev_have_no_label(robust):
+    """Aluminium's L edge at 73 eV is in the window when the axis is off, and is no label."""
+    fractions = np.zeros((200, 80), np.float32)
+    fractions[:, ELEMENTS.index("Al")] = 1
+    query = np.full(200, ELEMENTS.index("Al"))
+    alone = Simulator(ROBUST.without("mixtures"), robust.compositions, robust.table)
+    block = alone.simulate(np.random.default_rng(0), query, fractions)
+    rows = block.subshells[block.subshells["atomic_number"] == 13]
+    borrowed = rows[EDGE_ARRAYS.atomic_number[rows["edge"]] != 13]
+    assert (borrowed["channel"] < 110).all() and len(borrowed) > 150
+    seen = block.labels[:, ELEMENTS.index("Al")] == 1
+    k_edge = np.isfinite(GROUP_LOW[ELEMENTS.index("Al")]).nonzero()[0]
+    assert len(k_edge) == 1
+    assert (block.parameters["window_end"][seen] > 1540).all()
+
+
+def test_the_recipe_of_the_first_release_is_kept_by_name(robust):
+    old = Simulator(RECIPES["robust_4"], robust.compositions, robust.table).block((6,), 160)
+    assert (old.subshells["computed"] == -1).all()
+    assert not np.isin(old.subshells["atomic_number"], [90, 92]).any()
+    assert "other_signal" not in old.parameters and "broken" not in old.parameters
 
 
 def test_low_loss_conserves_intensity_and_is_causal():
@@ -212,6 +279,7 @@ def test_edges_below_readout_noise_or_pattern_are_not_labelled(saw_tooth_table, 
     p |= {"window_start": np.full(320, 400), "window_end": np.full(320, 700)}
     p |= {"energy_offset": np.zeros(320), "counts": np.full(320, 1e6)}
     p |= dict.fromkeys(("readout_noise", "fixed_pattern"), np.zeros(320))
+    p |= {"broken": np.zeros(320, int)}
     signal = np.zeros((320, 80, 2))
     signal[:, ELEMENTS.index("O"), 0] = 0.02 * 50  # 2 % of the counts after the onset
     expected = np.ones((320, 3072), np.float32)

@@ -2,15 +2,23 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.interpolate import CubicSpline
 
 from training.core_loss.recipes import PUB, ROBUST
+from training.physics.background import background, draw_background
 from training.physics.detector import (
-    background,
+    CLIPPED,
+    DEAD,
+    GARBAGE_FIRST,
+    GARBAGE_LAST,
+    SEAMS,
+    SPIKES,
+    BrokenChannels,
     count,
     degrade,
-    draw_background,
     draw_detector,
     record,
+    uniform_spline,
 )
 
 N = 400
@@ -103,3 +111,60 @@ def test_detector_noise_is_drawn_for_some_spectra(rng):
     p = draw_detector(rng, 4000)
     for name, share in {"gain_noise": 0.3, "fixed_pattern": 0.35, "readout_noise": 0.2}.items():
         assert (p[name] > 0).mean() == pytest.approx(share, abs=0.03), name
+
+
+@pytest.mark.parametrize("size", [4, 5, 300])
+def test_spline_is_that_of_scipy(rng, size):
+    values, at = rng.random(size), np.linspace(0, size - 1, 77)
+    expected = CubicSpline(np.arange(size), values)(at)
+    np.testing.assert_allclose(uniform_spline(values, at), expected, atol=1e-12)
+
+
+@pytest.fixture
+def broken(rng, parameters):
+    """Spectra of ones in the window with broken channels, before and after, and their parameters."""
+    effect = BrokenChannels(share=1.0)
+    p = parameters | effect.draw(rng, N)
+    before = np.zeros((N, 3072), np.float32)
+    before[:, 300:901] = 1
+    after = before.copy()
+    effect.apply(rng, after, p)
+    return effect, before, after, p
+
+
+def test_channels_break_inside_the_window_only(broken):
+    _, before, after, p = broken
+    assert (after[before == 0] == 0).all()
+    assert ((after != before).any(axis=1) == (p["broken"] > 0)).all()
+    assert set(np.unique(p["broken"])) == {
+        GARBAGE_FIRST,
+        GARBAGE_LAST,
+        DEAD,
+        SEAMS,
+        SPIKES,
+        CLIPPED,
+    }
+
+
+def test_garbage_lies_at_an_end_and_is_lost(broken):
+    effect, before, after, p = broken
+    lost = effect.lost(before, p)
+    for kind, edge in ((GARBAGE_FIRST, 300), (GARBAGE_LAST, 900)):
+        rows = p["broken"] == kind
+        assert lost[rows, edge].all()
+        assert lost[rows].sum(axis=1).max() <= 60
+        assert not (lost != (after != before))[rows].any()
+    assert not lost[np.isin(p["broken"], (SEAMS, SPIKES))].any()
+
+
+def test_what_is_clipped_is_lost(rng, parameters):
+    effect = BrokenChannels(share=1.0)
+    p = parameters | effect.draw(rng, N)
+    p |= {"broken": np.full(N, CLIPPED), "broken_size": rng.uniform(0.3, 0.97, (N, 4))}
+    spectra = np.tile((np.arange(3072) / 3072).astype(np.float32), (N, 1))
+    spectra[:, 901:] = 0
+    clipped = spectra.copy()
+    effect.apply(rng, clipped, p)
+    level = p["broken_size"][:, 0] * spectra.max()
+    np.testing.assert_allclose(clipped.max(axis=1), level, rtol=1e-6)
+    np.testing.assert_array_equal(effect.lost(spectra, p), spectra > clipped)
