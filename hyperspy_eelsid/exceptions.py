@@ -51,3 +51,11 @@ class InstallationError(EelsidError, RuntimeError):
 
 class WeightsError(EelsidError, RuntimeError):
     """The networks are missing or not those that their card describes."""
+
+
+class ZeroLossError(EelsidError, ValueError):
+    """There is no zero-loss peak that can be modelled, or not by what was asked for."""
+
+
+class ExtrapolationError(ZeroLossError):
+    """What was asked for lies too far beyond the range in which there is zero loss alone."""
