@@ -29,6 +29,14 @@ class MissingParametersError(EelsidError, ValueError):
     """Microscope parameters that are neither in the metadata nor in the call."""
 
 
+class UnusableFileError(EelsidError, ValueError):
+    """A file that cannot be opened, or would run code."""
+
+
+class NoSpectrumError(UnusableFileError):
+    """A file without an EELS signal."""
+
+
 class ArgumentError(EelsidError, ValueError):
     """An argument that is not of the kind, or not in the range, that it has to be."""
 
@@ -43,3 +51,11 @@ class InstallationError(EelsidError, RuntimeError):
 
 class WeightsError(EelsidError, RuntimeError):
     """The networks are missing or not those that their card describes."""
+
+
+class ZeroLossError(EelsidError, ValueError):
+    """There is no zero-loss peak that can be modelled, or not by what was asked for."""
+
+
+class ExtrapolationError(ZeroLossError):
+    """What was asked for lies too far beyond the range in which there is zero loss alone."""
