@@ -25,8 +25,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import convolve
 
-from hyperspy_eelsid import arguments
-from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS, edge_groups, element_edges
+from hyperspy_eelsid.edges import ELEMENTS, edge_groups, element_edges, symbols
 from hyperspy_eelsid.exceptions import UnknownElementError
 
 # errors of measured energy axes, which decide what can be mistaken for what
@@ -145,22 +144,12 @@ def candidates(
     ArgumentError
         If an argument is neither a symbol nor a list of them.
     """
-    wanted = set(ELEMENTS if elements is None else _symbols("elements", elements))
-    unwanted = set() if exclude is None else set(_symbols("exclude", exclude))
+    wanted = set(ELEMENTS if elements is None else symbols(elements, "elements"))
+    unwanted = set() if exclude is None else set(symbols(exclude, "exclude"))
     left = tuple(e for e in ELEMENTS if e in wanted - unwanted)
     if not left:
         raise UnknownElementError("All elements are excluded; nothing is left to be found.")
     return left
-
-
-def _symbols(name: str, elements: Iterable[str]) -> list[str]:
-    symbols = [text.capitalize() for text in arguments.texts(name, elements)]
-    unknown = [symbol for symbol in symbols if symbol not in ELEMENT_INDEX]
-    if unknown:
-        raise UnknownElementError(
-            f"Unknown elements {', '.join(map(repr, unknown))}, options are {', '.join(ELEMENTS)}."
-        )
-    return symbols
 
 
 class Judgement(NamedTuple):
