@@ -221,7 +221,9 @@ def nanostructure(
         [np.interp(energy - m, energy, vacuum) for m in moved.ravel()[in_vacuum]]
     )
     peaks = peaks.reshape(*shape, energy.size)
-    single = np.stack([single_scattering(energy, gap, exponent, ONSET_SHARE) for gap in band_gap[:, 0]])
+    single = np.stack(
+        [single_scattering(energy, gap, exponent, ONSET_SHARE) for gap in band_gap[:, 0]]
+    )
     expected = electrons * np.exp(-thickness)[..., np.newaxis] * peaks
     inelastic = scattered(
         energy, peaks, np.broadcast_to(single[:, np.newaxis], peaks.shape), thickness

@@ -1,9 +1,9 @@
 """The band gap: an onset behind the energy resolution, fitted together with what is not known of the zero loss.
 
-Above a band gap the inelastic counts rise as a power of the energy above it, 1/2 for a direct and 3/2 for an indirect gap
-(Rafferty and Brown, Phys. Rev. B 58, 10326 (1998)). Resolution, gap and exponent are strongly tied: what is fitted is the power
-law convolved with the measured peak. The law holds near the gap only: a departure from it that grows with the energy is
-fitted with a prior, and the end of the window is varied; what they change is part of the band.
+Above a band gap the inelastic counts rise as a power of the energy above it, 1/2 for a direct and 3/2 for an indirect
+gap (Rafferty and Brown, Phys. Rev. B 58, 10326 (1998)). Resolution, gap and exponent are strongly tied: what is
+fitted is the power law convolved with the measured peak. The law holds near the gap only: a departure from it that
+grows with the energy is fitted with a prior, and the end of the window is varied; what they change is part of the band.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from scipy.ndimage import uniform_filter1d
 from hyperspy_eelsid.exceptions import ExtrapolationError, ZeroLossError
 from hyperspy_eelsid.low_loss.maps import pixel_map
 from hyperspy_eelsid.low_loss.model import ZeroLossModel
-from hyperspy_eelsid.low_loss.survey import compute
+from hyperspy_eelsid.low_loss.survey import Spectrum, compute
 
 if TYPE_CHECKING:
     from hyperspy.signals import BaseSignal
@@ -30,16 +30,20 @@ EXPONENTS = {"direct": 0.5, "indirect": 1.5}
 FREE = "free"
 FREE_EXPONENTS = np.array([0.3, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5])
 GAP_STEP_EV, FREE_GAP_STEP_EV = 0.02, 0.05
-BIN_WIDTHS = 0.15  # width of a bin of channels in widths of the peak, which the resolution does not see
+BIN_WIDTHS = (
+    0.15  # width of a bin of channels in widths of the peak, which the resolution does not see
+)
 # ends of the window above the gap [eV]
-WINDOWS_EV = (0.4, 0.55, 0.7, 0.85)
+WINDOWS_EV = (0.5, 0.65, 0.8)
 FIRST_WINDOW_EV = 1.2
 FIRST_GAPS_EV = 1.2  # gaps are looked for so far above the first energy with inelastic counts
 ONSET_SIGMA = 5.0
 SEEN_SIGMA = 3.0  # of the amplitude of an onset that is reported
 TOLD_APART = 4.0  # difference of chi-squared
 COMPARED_WINDOW_EV = 0.6
-LAW_ERROR_PER_EV = 0.2  # standard deviation of how the onset departs from the power law above the gap
+LAW_ERROR_PER_EV = (
+    0.15  # standard deviation of how the onset departs from the power law above the gap
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +73,8 @@ class BandGap(Mapping):
     Parameters
     ----------
     onsets : Name of the kind -> fit.
-    difference : Chi-squared of the indirect gap less that of the direct one, over that of one degree of freedom; positive
+    difference : Chi-squared of the indirect gap less that of the direct one, over that of one degree of freedom;
+        positive
         where the direct gap fits better. NaN unless both were fitted.
     peak : The zero-loss peaks.
     """
@@ -93,7 +98,9 @@ class BandGap(Mapping):
         return np.abs(self.difference) > TOLD_APART
 
     def __repr__(self) -> str:
-        lines = [f"{type(self).__name__} with the energy resolution of {self.peak.model.fwhm:.2f} eV folded in"]
+        lines = [
+            f"{type(self).__name__} with the energy resolution of {self.peak.model.fwhm:.2f} eV folded in"
+        ]
         for kind, onset in self.onsets.items():
             energy, lower, upper, chi2 = (
                 np.asarray(s.data, dtype=float).ravel()
@@ -104,7 +111,11 @@ class BandGap(Mapping):
                 lines.append(f"{kind}: no onset seen")
                 continue
             exponent = np.nanmedian(onset.exponent.data)
-            where = "" if energy.size == 1 else f" in the median of {seen.sum()} of {energy.size} pixels"
+            where = (
+                ""
+                if energy.size == 1
+                else f" in the median of {seen.sum()} of {energy.size} pixels"
+            )
             lines.append(
                 f"{kind}: {np.nanmedian(energy):.2f} eV, 68 % between {np.nanmedian(lower):.2f} and "
                 f"{np.nanmedian(upper):.2f} eV{where}; exponent {exponent:.2g}, chi-squared {np.nanmedian(chi2):.2f}"
@@ -119,7 +130,8 @@ class BandGap(Mapping):
         direct = (self.difference[known] > TOLD_APART).mean()
         if share == 0:
             return [
-                "chi-squared does not tell a direct gap from an indirect one: both stand, and the gap depends on the kind"
+                "chi-squared does not tell a direct gap from an indirect one: both stand, and the gap "
+                "depends on the kind"
             ]
         if self.difference.size == 1:
             return [f"chi-squared favours the {'direct' if direct else 'indirect'} gap"]
@@ -191,23 +203,26 @@ def _first_inelastic(peak: ZeroLossPeak) -> float:
     model = peak.model.of_spectrum(mean.axis, mean.noise)
     energy = mean.axis.energy
     beyond = energy > model.zlp_range[1]
-    zero = np.zeros(1)
-    logarithms = model.tail.logarithms(
-        mean.counts[np.newaxis], zero, energy[np.newaxis, beyond]
-    )
-    zlp, lower, upper = (np.exp(values[0]) for values in logarithms)
-    width = max(1, round(model.fwhm / 2 / mean.axis.step))
-    excess = uniform_filter1d(mean.counts[beyond] - zlp, width, mode="nearest")
-    variance = mean.noise.variance(mean.counts[beyond]) * mean.noise.correlation / width
-    seen = excess > ONSET_SIGMA * np.sqrt(variance + ((upper - lower) / 2) ** 2)
-    # a rise that stays for the width of the resolution
-    stays = uniform_filter1d(seen.astype(float), width, origin=-(width // 2), mode="nearest") > 0.99
+    stays = _lasting_excess(mean, model, beyond) if beyond.any() else beyond
     if not stays.any():
         raise ZeroLossError(
             f"No inelastic counts are seen above noise and uncertainty beyond {model.zlp_range[1]:.2f} eV: there is "
             "no onset to fit."
         )
     return float(energy[beyond][stays.argmax()])
+
+
+def _lasting_excess(mean: Spectrum, model: ZeroLossModel, beyond: np.ndarray) -> np.ndarray:
+    """Where counts are above the zero loss from there on for the width of the resolution, shape (beyond.sum(),)."""
+    distance = mean.axis.energy[np.newaxis, beyond]
+    counts = mean.counts[beyond]
+    logarithms = model.tail.logarithms(mean.counts[np.newaxis], np.zeros(1), distance)
+    zlp, lower, upper = (np.exp(values[0]) for values in logarithms)
+    width = max(1, round(model.fwhm / 2 / mean.axis.step))
+    excess = uniform_filter1d(counts - zlp, width, mode="nearest")
+    variance = mean.noise.variance(counts) * mean.noise.correlation / width
+    seen = excess > ONSET_SIGMA * np.sqrt(variance + ((upper - lower) / 2) ** 2)
+    return uniform_filter1d(seen.astype(float), width, origin=-(width // 2), mode="nearest") > 0.99
 
 
 def _check_reach(onsets: dict[str, Onset], model: ZeroLossModel) -> None:
@@ -272,7 +287,9 @@ class OnsetFitter:
                 )
         last, first_end = min(last, highest), min(first_end, highest)
         tail = model.tail.ending_at(min(start, end))
-        return cls(replace(model, tail=tail), kinds, start, last, first_end, energy_range is not None)
+        return cls(
+            replace(model, tail=tail), kinds, start, last, first_end, energy_range is not None
+        )
 
     def __call__(self, counts: np.ndarray, centre: np.ndarray) -> np.ndarray:
         """Fit the pixels of a block.
@@ -316,8 +333,7 @@ class OnsetFitter:
 
     def _gaps(self, step: float) -> np.ndarray:
         """Gaps that are tried [eV]."""
-        begin = self.start - self.model.fwhm / 2
-        return np.arange(begin, self.last - 2 * BIN_WIDTHS * self.model.fwhm, step)
+        return np.arange(self.start, self.last - 2 * BIN_WIDTHS * self.model.fwhm, step)
 
     def _data(self, counts: np.ndarray, centre: np.ndarray) -> _Data:
         """Inelastic counts of the window in bins of channels counted from each peak."""
@@ -334,7 +350,9 @@ class OnsetFitter:
         distance = axis.step * steps + shift[:, np.newaxis]
         log_mean, modes = self.model.tail.modes(counts, centre, distance)
         zlp = np.exp(log_mean)
-        smooth = uniform_filter1d(window, max(3, round(fwhm / 2 / axis.step)), axis=1, mode="nearest")
+        smooth = uniform_filter1d(
+            window, max(3, round(fwhm / 2 / axis.step)), axis=1, mode="nearest"
+        )
         variance = noise.variance(np.maximum(smooth, 0)) * noise.correlation
 
         def binned(values: np.ndarray) -> np.ndarray:
@@ -358,9 +376,9 @@ class OnsetFitter:
         if self.fixed:
             windows = [ends]
         else:
-            for width in (0.85, 0.7):
+            for width in (WINDOWS_EV[-1], WINDOWS_EV[1]):
                 chi2, _, _ = data.chi_squared(*shapes, ends)
-                best = gaps[chi2.min(axis=2).argmin(axis=1)]
+                best = np.maximum(gaps[chi2.min(axis=2).argmin(axis=1)], self.model.zlp_range[1])
                 ends = np.minimum(best + width, self.last)
             windows = [np.minimum(best + width, self.last) for width in WINDOWS_EV]
         total = np.zeros((len(data.counts), gaps.size, exponents.size))
@@ -411,7 +429,8 @@ class _Data:
     ----------
     energy : Middle of the bins from the peak [eV], shape (n_bins,).
     counts, weight : Mean inelastic counts a channel and the inverse of their variances, shape (n_pixels, n_bins).
-    modes : What one standard deviation of each independent error of the zero loss adds, shape (n_pixels, n_bins, n_modes).
+    modes : What one standard deviation of each independent error of the zero loss adds, shape (n_pixels, n_bins,
+        n_modes).
     shift : How far the channels of each pixel lie above `energy` [eV], shape (n_pixels,).
     per_bin : Number of channels in a bin.
     """
@@ -426,10 +445,11 @@ class _Data:
     def chi_squared(
         self, onsets: np.ndarray, departures: np.ndarray, ends: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Chi-squared of onsets of the best non-negative amplitude, with the errors of zero loss and law in the covariance.
+        """Chi-squared of onsets of the best non-negative amplitude, with the errors of zero loss and law "
+        "in the covariance.
 
-        The inverses of the covariances are those of Woodbury, of the noise and a few modes, and of Sherman and Morrison for
-        the departure from the law, which is in proportion to the amplitude.
+        The inverses of the covariances are those of Woodbury, of the noise and a few modes, and of Sherman and
+        Morrison for the departure from the law, which is in proportion to the amplitude.
 
         Parameters
         ----------

@@ -166,9 +166,9 @@ class ZeroLossPeak:
     ) -> BandGap:
         """Fit A (E - Eg)^b, convolved with the measured peak, to the inelastic counts of each pixel.
 
-        What is not known of the zero loss is fitted with it. The end of the window is varied, and what that changes is part of
-        the band. A direct and an indirect gap are both reported, since chi-squared often cannot tell them apart, and the energy
-        depends on which it is.
+        What is not known of the zero loss is fitted with it. The end of the window is varied, and what that changes
+        is part of the band. A direct and an indirect gap are both reported, since chi-squared often cannot tell them
+        apart, and the energy depends on which it is.
 
         Parameters
         ----------
@@ -179,8 +179,8 @@ class ZeroLossPeak:
 
         Returns
         -------
-        The gaps, see :class:`hyperspy_eelsid.low_loss.band_gap.BandGap`; NaN in pixels without an onset of three standard
-        deviations.
+        The gaps, see :class:`hyperspy_eelsid.low_loss.band_gap.BandGap`; NaN in pixels without an onset of three
+        standard deviations.
 
         Raises
         ------

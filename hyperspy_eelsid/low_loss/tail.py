@@ -184,7 +184,6 @@ class Tail:
             result.append(between)
         return result
 
-
     def modes(self, distance: np.ndarray) -> np.ndarray:
         """What independent errors of one standard deviation add, shape (n_pixels, n_channels, n_modes).
 
