@@ -57,6 +57,7 @@ METHODS = {
         "model_zero_loss_peak": LazyMethod(f"{_LOW_LOSS}.model:model_zero_loss_peak"),
         "remove_zero_loss_peak": LazyMethod(f"{_LOW_LOSS}.model:remove_zero_loss_peak"),
         "white_lines": LazyMethod(f"{_OXIDATION}.white_lines:white_lines"),
+        "oxidation_states": LazyMethod(f"{_OXIDATION}.states:oxidation_states"),
         "oxidation_fractions": LazyMethod(f"{_OXIDATION}.fractions:oxidation_fractions"),
     },
     "EELSModel": {

@@ -178,7 +178,9 @@ def as_json(result: Result) -> dict[str, Any]:
 
 def _elements_figure(found: ElementIdentification) -> Figure:
     """Spectrum and periodic table, in a figure that no window and no list of pyplot keeps."""
-    return found.plot(Figure(figsize=(9, 8)))
+    figure = Figure(figsize=(9, 8))
+    found.plot(figure)
+    return figure
 
 
 def _result_maps(result: Result) -> Figure | None:

@@ -173,7 +173,7 @@ def test_unknown_element_is_told(superlattice, tmp_path, capfd):
     with pytest.raises(SystemExit) as stopped:
         cli.main(["identify", str(tmp_path / "good.hspy"), "--elements", "Ti", "Xx"])
     assert stopped.value.code == 2
-    assert "Unknown elements 'Xx'" in capfd.readouterr().err
+    assert "Unknown element 'Xx'" in capfd.readouterr().err
 
 
 def test_models_and_doctor(capfd):

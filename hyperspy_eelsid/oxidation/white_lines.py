@@ -244,6 +244,7 @@ _QUANTITIES = {
     "position": "Energy (eV)",
     "distance": "Energy (eV)",
 }
+RATIO_COLUMN = 2 * list(_QUANTITIES).index("ratio")  # of what `measure` gives
 
 
 def _measured(region: Region, data, variance, title: str, quantity: str) -> BaseSignal:
