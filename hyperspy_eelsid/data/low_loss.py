@@ -26,6 +26,7 @@ DAMPING_EV = 2.0  # above the gap the onset falls off like a Lorentzian of this 
 SAMPLE_BROADENING = 1.05
 TAIL_DRIFT = 0.03  # standard deviation of the slope of ln(sample / vacuum) over ln(energy)
 CHARGING_EV = 0.1
+ONSET_SHARE = 0.2  # of the scattering in the flake
 
 
 class LowLossSpectrum(NamedTuple):
@@ -220,7 +221,9 @@ def nanostructure(
         [np.interp(energy - m, energy, vacuum) for m in moved.ravel()[in_vacuum]]
     )
     peaks = peaks.reshape(*shape, energy.size)
-    single = np.stack([single_scattering(energy, gap, exponent, 0.05) for gap in band_gap[:, 0]])
+    single = np.stack(
+        [single_scattering(energy, gap, exponent, ONSET_SHARE) for gap in band_gap[:, 0]]
+    )
     expected = electrons * np.exp(-thickness)[..., np.newaxis] * peaks
     inelastic = scattered(
         energy, peaks, np.broadcast_to(single[:, np.newaxis], peaks.shape), thickness

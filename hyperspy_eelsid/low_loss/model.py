@@ -11,7 +11,7 @@ import numpy as np
 
 from hyperspy_eelsid.exceptions import ExtrapolationError, ZeroLossError
 from hyperspy_eelsid.low_loss.noise import Noise
-from hyperspy_eelsid.low_loss.peak import Axis, full_width, low_loss_signal
+from hyperspy_eelsid.low_loss.peak import Axis, full_width, low_loss_signal, resolution_kernel
 from hyperspy_eelsid.low_loss.survey import Spectrum, Survey
 from hyperspy_eelsid.low_loss.tail import (
     KNOTS,
@@ -135,6 +135,33 @@ class ProcessTail:
         base = log_base(distance - shift)
         return np.stack([tail.at(distance - shift, d)[0] + base for d in drawn])
 
+    def modes(
+        self, counts: np.ndarray, centre: np.ndarray, distance: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Logarithm of the zero loss, and what independent errors of one standard deviation add to it.
+
+        Parameters
+        ----------
+        counts, centre, distance : As of :meth:`logarithms`.
+
+        Returns
+        -------
+        mean : Shape (n_pixels, n).
+        modes : Shape (n_pixels, n, n_modes).
+        """
+        log_base, tail, shift = self.tail(counts, centre)
+        distance = distance - shift
+        (mean,) = tail.at(distance, tail.mean)
+        return mean + log_base(distance), tail.modes(distance)
+
+    def ending_at(self, end: float) -> ProcessTail:
+        """The model conditioned on the counts below another end of the zero-loss-only range [eV]."""
+        return replace(self, zlp_range=(self.zlp_range[0], end))
+
+    def of_spectrum(self, axis: Axis, noise: Noise) -> ProcessTail:
+        """The model of a spectrum on another axis and with other noise."""
+        return replace(self, axis=axis, noise=noise)
+
     def as_dictionary(self) -> dict[str, Any]:
         """All that :meth:`from_dictionary` needs beside what the whole model stores."""
         template = None if self.template is None else self.template.as_dictionary()
@@ -207,6 +234,7 @@ class ZeroLossModel:
     zlp_range : First and last energy [eV] from the peak between which there is zero loss alone.
     noise : Noise of a pixel.
     tail : The model of the tail.
+    resolution : The measured peak within two widths, of unit sum, shape (n,) with n odd.
     reach : Energy from the peak [eV] beyond which nothing is known of the zero loss; None with a vacuum spectrum.
     """
 
@@ -215,6 +243,7 @@ class ZeroLossModel:
     zlp_range: tuple[float, float]
     noise: Noise
     tail: TailModel
+    resolution: np.ndarray
     reach: float | None = None
 
     def __call__(self, counts: np.ndarray, centre: np.ndarray) -> np.ndarray:
@@ -272,6 +301,11 @@ class ZeroLossModel:
         result[:, use] = values
         return result
 
+    def of_spectrum(self, axis: Axis, noise: Noise) -> ZeroLossModel:
+        """The model of a spectrum on another axis and with other noise, such as the mean of all pixels."""
+        tail = self.tail.of_spectrum(axis, noise)
+        return replace(self, axis=axis, noise=noise, tail=tail)
+
     def as_dictionary(self) -> dict[str, Any]:
         """All that :meth:`from_dictionary` needs, of numbers, arrays and names."""
         fields = {name: getattr(self, name) for name in ("fwhm", "zlp_range", "reach")}
@@ -279,6 +313,7 @@ class ZeroLossModel:
             "axis": asdict(self.axis),
             "noise": asdict(self.noise),
             "tail": self.tail.as_dictionary(),
+            "resolution": self.resolution,
         }
 
     @classmethod
@@ -287,7 +322,15 @@ class ZeroLossModel:
         axis, noise = Axis(**stored["axis"]), Noise(**stored["noise"])
         zlp_range = tuple(float(value) for value in stored["zlp_range"])
         tail = ProcessTail.from_dictionary(stored["tail"], axis, stored["fwhm"], zlp_range, noise)
-        return cls(axis, stored["fwhm"], zlp_range, noise, tail, stored["reach"])
+        return cls(
+            axis,
+            stored["fwhm"],
+            zlp_range,
+            noise,
+            tail,
+            np.asarray(stored["resolution"]),
+            stored["reach"],
+        )
 
     def _tail_channels(self, centre: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:
         """First channel of any tail, energies from the peak from there on [eV], and the weight of the model."""
@@ -504,7 +547,8 @@ def fit_model(
                 "The tail of a monochromated beam flattens: the extrapolation beyond %.2f eV has no known error.",
                 end,
             )
-    return ZeroLossModel(survey.axis, fwhm, zlp_range, noise, tail, reach)
+    resolution = resolution_kernel(sample.counts, axis, fwhm)
+    return ZeroLossModel(survey.axis, fwhm, zlp_range, noise, tail, resolution, reach)
 
 
 def _checked_range(zlp_range: tuple[float, float], axis: Axis, fwhm: float) -> tuple[float, float]:

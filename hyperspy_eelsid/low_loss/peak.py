@@ -194,3 +194,11 @@ def aligned_sum(
     inside = (channels >= 0) & (channels < axis.size)
     moved = np.take_along_axis(counts, channels.clip(0, axis.size - 1), axis=1)
     return np.where(inside, moved, 0).sum(axis=0), inside.sum(axis=0)
+
+
+def resolution_kernel(counts: np.ndarray, axis: Axis, fwhm: float) -> np.ndarray:
+    """The measured peak within two widths, of unit sum and an odd number of channels; shape (n,)."""
+    half = int(np.ceil(2 * fwhm / axis.step))
+    distance = axis.step * np.arange(-half, half + 1)
+    kernel = np.interp(distance, axis.energy, np.maximum(counts, 0))
+    return kernel / kernel.sum()

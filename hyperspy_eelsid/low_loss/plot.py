@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
+    from hyperspy_eelsid.low_loss.band_gap import BandGap
     from hyperspy_eelsid.low_loss.result import ZeroLossPeak
 
 SHOWN_ENDS = 5.0  # times the end of the zero-loss-only range
@@ -77,3 +78,76 @@ def _mean_of_sample(peak: ZeroLossPeak, data: np.ndarray) -> np.ndarray:
 
 def _positive(counts: np.ndarray) -> np.ndarray:
     return np.where(counts > 0, counts, np.nan)
+
+
+def plot_band_gap(gap: BandGap, figure: Figure | None = None) -> Figure:
+    """Draw gaps of a spectrum on its inelastic counts; or of an image as maps, with maps of half their bands."""
+    pixels = gap.peak.centre.ndim
+    if figure is None:
+        height = 4.2 if pixels < 2 else 3.2 * len(gap)
+        figure = plt.figure(figsize=(8, height))
+    figure.set_layout_engine("constrained")
+    if pixels == 2:
+        _draw_gap_maps(gap, figure)
+    elif pixels == 1:
+        _draw_gap_profiles(gap, figure)
+    else:
+        _draw_gap_of_spectrum(gap, figure)
+    return figure
+
+
+def _draw_gap_of_spectrum(gap: BandGap, figure: Figure) -> None:
+    axes = figure.subplots()
+    peak = gap.peak
+    energy = peak.model.axis.energy - float(peak.centre)
+    end = peak.zlp_range[1]
+    counts, zlp, lower, upper = (
+        np.asarray(s.data, dtype=float) for s in (peak.signal, peak.zlp, peak.lower, peak.upper)
+    )
+    energies = [float(onset.energy.data[0]) for onset in gap.values()]
+    last = np.nanmax([*energies, end]) + 1.0
+    shown = (energy > 0.5 * end) & (energy < last)
+    axes.plot(energy[shown], (counts - zlp)[shown], color=INELASTIC_COLOUR, lw=1)
+    axes.fill_between(
+        energy[shown],
+        (counts - upper)[shown],
+        (counts - lower)[shown],
+        color=INELASTIC_COLOUR,
+        alpha=0.3,
+        lw=0,
+    )
+    axes.axhline(0, color="black", lw=0.5)
+    for number, (kind, onset) in enumerate(gap.items()):
+        value, low, high = (float(s.data[0]) for s in (onset.energy, onset.lower, onset.upper))
+        if np.isfinite(value):
+            colour = f"C{number + 1}"
+            axes.axvline(value, color=colour, label=f"{kind} {value:.2f} eV")
+            axes.axvspan(low, high, color=colour, alpha=0.2, lw=0)
+    axes.set(xlabel="Energy loss (eV)", ylabel="Inelastic counts", title="Band gap")
+    axes.legend()
+
+
+def _draw_gap_profiles(gap: BandGap, figure: Figure) -> None:
+    axes = figure.subplots()
+    place = gap.peak.signal.axes_manager.navigation_axes[0]
+    for number, (kind, onset) in enumerate(gap.items()):
+        axes.plot(place.axis, onset.energy.data, color=f"C{number + 1}", label=kind)
+        axes.fill_between(
+            place.axis, onset.lower.data, onset.upper.data, color=f"C{number + 1}", alpha=0.3, lw=0
+        )
+    axes.set(xlabel=f"{place.name} ({place.units})", ylabel="Band gap (eV)")
+    axes.legend()
+
+
+def _draw_gap_maps(gap: BandGap, figure: Figure) -> None:
+    rows = figure.subplots(len(gap), 2, squeeze=False)
+    for axes, (kind, onset) in zip(rows, gap.items(), strict=True):
+        half = (onset.upper.data - onset.lower.data) / 2
+        for ax, values, title in zip(
+            axes,
+            (onset.energy.data, half),
+            (f"{kind} gap (eV)", "half of its 68 % band (eV)"),
+            strict=True,
+        ):
+            figure.colorbar(ax.imshow(values), ax=ax)
+            ax.set(title=title, xticks=[], yticks=[])

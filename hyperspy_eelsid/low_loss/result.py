@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +14,20 @@ from hyperspy.api import load
 
 from hyperspy_eelsid.low_loss.model import ZeroLossModel
 from hyperspy_eelsid.low_loss.noise import Noise
-from hyperspy_eelsid.low_loss.survey import Survey, compute, in_blocks, per_pixel
+from hyperspy_eelsid.low_loss.survey import (
+    Spectrum,
+    Survey,
+    compute,
+    in_blocks,
+    mean_spectrum,
+    per_pixel,
+)
 
 if TYPE_CHECKING:
     from exspy.signals import EELSSpectrum
     from matplotlib.figure import Figure
+
+    from hyperspy_eelsid.low_loss.band_gap import BandGap
 
 _NODE = "EELSID.zero_loss"
 
@@ -135,9 +145,8 @@ class ZeroLossPeak:
         if n < 1:
             raise ValueError(f"n is a positive number of draws, not {n!r}.")
         seed = self.random_state if random_state is None else random_state
-        data = self._per_pixel(
-            _drawn, (n, self.model.axis.size), model=self.model, seed=seed, number=n
-        )
+        shape = (n, self.model.axis.size)
+        data = self.per_pixel(_drawn, shape, np.float32, model=self.model, seed=seed, number=n)
         data = data.transpose(data.ndim - 2, *range(data.ndim - 2), data.ndim - 1)
         if not self.signal._lazy:
             data = data.compute()
@@ -149,11 +158,67 @@ class ZeroLossPeak:
             data, axes=[sample, *axes.values()], metadata=self.signal.metadata.as_dictionary()
         )
 
-    def _per_pixel(self, function: Any, shape: tuple[int, ...], **arguments: Any) -> da.Array:
+    def band_gap(
+        self,
+        kind: str | float | None = None,
+        energy_range: tuple[float, float] | None = None,
+        show_progressbar: bool | None = None,
+    ) -> BandGap:
+        """Fit A (E - Eg)^b, convolved with the measured peak, to the inelastic counts of each pixel.
+
+        What is not known of the zero loss is fitted with it. The end of the window is varied, and what that changes
+        is part of the band. A direct and an indirect gap are both reported, since chi-squared often cannot tell them
+        apart, and the energy depends on which it is.
+
+        Parameters
+        ----------
+        kind : ``"direct"`` for the exponent 0.5, ``"indirect"`` for 1.5, ``"free"`` for one between 0.3 and 2.5, or an
+            exponent; None for the first three.
+        energy_range : First and last energy [eV] of the only window, instead of those found in the data.
+        show_progressbar : Show the progress; None takes HyperSpy's preference.
+
+        Returns
+        -------
+        The gaps, see :class:`hyperspy_eelsid.low_loss.band_gap.BandGap`; NaN in pixels without an onset of three
+        standard deviations.
+
+        Raises
+        ------
+        ZeroLossError
+            If no inelastic counts are seen.
+        ExtrapolationError
+            If the onset lies where nothing is known of the zero loss.
+        ValueError
+            If `kind` or `energy_range` is none that can be fitted.
+
+        References
+        ----------
+        Rafferty and Brown, Phys. Rev. B 58, 10326 (1998).
+        """
+        from hyperspy_eelsid.low_loss.band_gap import band_gap
+
+        return band_gap(self, kind, energy_range, show_progressbar)
+
+    def mean_spectrum(self) -> Spectrum:
+        """Mean spectrum of the pixels that are not vacuum, their peaks at 0 eV."""
+        blocks, centre = self._blocks()
+        centre = np.where(self.vacuum_mask.reshape(centre.shape), np.nan, centre)
+        return mean_spectrum(blocks, centre, self.model.axis, self.noise)
+
+    def per_pixel(
+        self,
+        function: Callable[..., np.ndarray],
+        shape: tuple[int, ...],
+        dtype: type = np.float64,
+        **arguments: Any,
+    ) -> da.Array:
         """A function of the counts and the energies of the peaks of all pixels, lazy, shape (..., *shape)."""
+        blocks, centre = self._blocks()
+        return per_pixel(blocks, function, shape, centre, dtype=dtype, **arguments)
+
+    def _blocks(self) -> tuple[da.Array, np.ndarray]:
         data = self.signal.data if self.signal.data.ndim > 1 else self.signal.data[np.newaxis]
-        centre = self.centre.reshape(data.shape[:-1])
-        return per_pixel(in_blocks(data), function, shape, centre, dtype=np.float32, **arguments)
+        return in_blocks(data), self.centre.reshape(data.shape[:-1])
 
     def plot(self, figure: Figure | None = None) -> Figure:
         """Mean spectrum with the zero-loss peak and its band on a logarithmic axis, and what is left without it.

@@ -108,11 +108,7 @@ class Survey:
     def mean(self, pixels: np.ndarray) -> Spectrum:
         """Mean spectrum of pixels with a peak, bool, shape (...)."""
         centre = np.where(pixels, self.centre, np.nan)
-        both_ways = _both_ways(self.axis)
-        total, recorded = summed(self.blocks, _aligned, (2, both_ways.size), centre, axis=self.axis)
-        counts, axis = _trimmed(total, recorded, both_ways)
-        number = int(np.isfinite(centre).sum())
-        return Spectrum(counts, axis, self.noise.scaled(1.0, number), number)
+        return mean_spectrum(self.blocks, centre, self.axis, self.noise)
 
     def vacuum_pixels(self) -> np.ndarray | None:
         """Pixels of vacuum, bool, shape (...); None when less than one per cent of them are.
@@ -136,6 +132,23 @@ class Survey:
         if level > VACUUM_SHARE or not enough or vacuum.sum() == usable.sum():
             return None
         return vacuum
+
+
+def mean_spectrum(blocks: da.Array, centre: np.ndarray, axis: Axis, noise: Noise) -> Spectrum:
+    """Mean spectrum of the pixels of which the energy of the peak is not NaN.
+
+    Parameters
+    ----------
+    blocks : Counts, shape (..., n_channels).
+    centre : Energies of the peaks [eV], shape (...).
+    axis : Energies of the channels.
+    noise : Noise of a pixel.
+    """
+    both_ways = _both_ways(axis)
+    total, recorded = summed(blocks, _aligned, (2, both_ways.size), centre, axis=axis)
+    counts, aligned = _trimmed(total, recorded, both_ways)
+    number = int(np.isfinite(centre).sum())
+    return Spectrum(counts, aligned, noise.scaled(1.0, number), number)
 
 
 def in_blocks(data: np.ndarray | da.Array) -> da.Array:

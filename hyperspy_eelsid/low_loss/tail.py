@@ -156,12 +156,7 @@ class Tail:
     @cached_property
     def root(self) -> np.ndarray:
         """Lower triangular root of the covariance, shape (n_pixels, n_knots, n_knots)."""
-        size = self.covariance.shape[-1]
-        trace = np.trace(self.covariance, axis1=1, axis2=2)[:, np.newaxis, np.newaxis]
-        # rounding makes eigenvalues that are zero negative
-        return np.linalg.cholesky(
-            self.covariance + 1e-9 * trace * np.eye(size) + 1e-14 * np.eye(size)
-        )
+        return lower_root(self.covariance)
 
     def at(self, distance: np.ndarray, *values: np.ndarray) -> list[np.ndarray]:
         """Values given at the knots, between them.
@@ -188,6 +183,22 @@ class Tail:
             between += value.ravel().take(left)
             result.append(between)
         return result
+
+    def modes(self, distance: np.ndarray) -> np.ndarray:
+        """What independent errors of one standard deviation add, shape (n_pixels, n_channels, n_modes).
+
+        Parameters
+        ----------
+        distance : Energies from the peak [eV], above the first knot, shape (n_pixels, n_channels).
+        """
+        spacing = self.log_knots[1] - self.log_knots[0]
+        place = (np.log(distance) - self.log_knots[0]) / spacing
+        first = max(int(place.min()), 0)
+        last = min(int(place.max()) + 2, self.log_knots.size)
+        part = slice(first, last)
+        root = lower_root(self.covariance[:, part, part])
+        hat = np.maximum(1 - np.abs(place[..., np.newaxis] - np.arange(first, last)), 0)
+        return hat @ root
 
 
 def condition(
@@ -245,6 +256,12 @@ def linearised(
             (prior @ weights)[..., 0], start[:, np.newaxis] - 4, start[:, np.newaxis] + 4
         )
     return response, variance
+
+
+def lower_root(covariance: np.ndarray) -> np.ndarray:
+    """Lower triangular roots of covariances, shape (n, m, m), of which rounding made eigenvalues of zero negative."""
+    trace = np.trace(covariance, axis1=1, axis2=2)[:, np.newaxis, np.newaxis]
+    return np.linalg.cholesky(covariance + (1e-9 * trace + 1e-14) * np.eye(covariance.shape[-1]))
 
 
 def _diagonal(values: np.ndarray) -> np.ndarray:

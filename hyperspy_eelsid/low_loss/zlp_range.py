@@ -14,7 +14,8 @@ END_SHARE = 0.95  # the rise has begun before it is seen
 SLOPE_WINDOW = 0.14  # half width in the logarithm of the energy
 FINE_BINS_PER_E_FOLD = 30
 KNEE_SHARE = 0.9
-VACUUM_RISE = 0.3
+# rises of a vacuum spectrum beyond its peak that are none: of the lowest counts, and of the highest
+VACUUM_RISE, VACUUM_RISE_OF_PEAK = 0.3, 1e-4
 FIRST_SHARE = 1 / 3  # of the end, at which the range begins: nearer the peak other things count
 FIRST_WIDTHS = 1.2
 
@@ -85,7 +86,8 @@ def rise_energy(counts: np.ndarray, axis: Axis, fwhm: float, noise: Noise) -> fl
     x, (means,), channels = fine_bins([counts], axis, fwhm)
     error = np.sqrt(noise.variance(means) * noise.correlation / channels)
     lowest = np.minimum.accumulate(means + error)
-    risen = means - 5 * error > (1 + VACUUM_RISE) * np.maximum(lowest, 0)
+    least = np.maximum((1 + VACUUM_RISE) * lowest, lowest + VACUUM_RISE_OF_PEAK * counts.max())
+    risen = means - 5 * error > least
     return float(x[risen.argmax()]) if risen.any() else None
 
 
