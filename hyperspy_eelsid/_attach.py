@@ -46,6 +46,7 @@ class LazyProperty(LazyMethod):
 
 _IDENTIFICATION = "hyperspy_eelsid.identification"
 _QUANTIFICATION = "hyperspy_eelsid.quantification"
+_LOW_LOSS = "hyperspy_eelsid.low_loss"
 _OXIDATION = "hyperspy_eelsid.oxidation"
 
 METHODS = {
@@ -53,7 +54,10 @@ METHODS = {
         "identify_elements": LazyMethod(f"{_IDENTIFICATION}.identify:identify_elements"),
         "identify_elements_gui": LazyMethod("hyperspy_eelsid.gui.tool:identify_elements_gui"),
         "auto_model": LazyMethod(f"{_QUANTIFICATION}.auto_model:auto_model"),
+        "model_zero_loss_peak": LazyMethod(f"{_LOW_LOSS}.model:model_zero_loss_peak"),
+        "remove_zero_loss_peak": LazyMethod(f"{_LOW_LOSS}.model:remove_zero_loss_peak"),
         "white_lines": LazyMethod(f"{_OXIDATION}.white_lines:white_lines"),
+        "oxidation_fractions": LazyMethod(f"{_OXIDATION}.fractions:oxidation_fractions"),
     },
     "EELSModel": {
         "elements": LazyProperty(f"{_QUANTIFICATION}.linear_model:elements"),

@@ -50,7 +50,7 @@ def energy_axis(signal: Signal1D, window: tuple[float, float] = WINDOW_EV) -> np
         If the units are not of energy, or the part in the window is too short.
     """
     axis: DataAxis = signal.axes_manager.signal_axes[0]
-    return checked_energy(axis.axis * _ev_per_unit(axis.units), window)
+    return checked_energy(axis.axis * _ev_per_unit(axis), window)
 
 
 def in_order(signal: Signal1D) -> Signal1D:
@@ -74,7 +74,7 @@ def in_order(signal: Signal1D) -> Signal1D:
         If the units are not of energy.
     """
     axis = signal.axes_manager.signal_axes[0]
-    factor = _ev_per_unit(axis.units)
+    factor = _ev_per_unit(axis)
     decreasing = axis.axis[-1] < axis.axis[0]
     masked = isinstance(meta_from_array(signal.data), np.ma.MaskedArray)
     is_last = axis.index_in_array == signal.data.ndim - 1
@@ -107,11 +107,30 @@ def _filled(data: np.ndarray | da.Array) -> np.ndarray | da.Array:
     )
 
 
-def _ev_per_unit(units: object) -> float:
-    text = units.strip() if isinstance(units, str) else ""
-    if not text:
-        _logger.warning("The energy axis has no units; eV are assumed.")
-        return 1.0
+def _ev_per_unit(axis: DataAxis) -> float:
+    if isinstance(axis.units, str) and axis.units.strip():
+        return _ev_of(axis.units)
+    if axis.is_uniform and axis.offset == 0 and abs(axis.scale) == 1:
+        raise EnergyAxisError(
+            f"The energy axis was never calibrated: it has no units and numbers its {axis.size} channels from 0. "
+            "Set s.axes_manager[-1].offset to the energy of the first channel, .scale to the width of a channel and "
+            ".units to 'eV'. If the numbers are energies in eV, set .units = 'eV' alone; on the command line that "
+            "is --assume-eV."
+        )
+    _logger.warning("The energy axis has no units; eV are assumed.")
+    return 1.0
+
+
+def is_energy(units: object) -> bool:
+    """Whether the units of an axis are of energy."""
+    try:
+        return isinstance(units, str) and bool(_ev_of(units))
+    except EnergyAxisError:
+        return False
+
+
+def _ev_of(units: str) -> float:
+    text = units.strip()
     in_brackets = re.search(r"[(\[]\s*(.+?)\s*[)\]]", text)
     name = in_brackets[1] if in_brackets else text
     name = re.split(r"\s*/|\s+per\s", name)[0].strip()  # eV/channel

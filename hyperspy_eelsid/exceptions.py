@@ -17,12 +17,24 @@ class InvalidSpectraError(EelsidError, ValueError):
     """There is no spectrum with finite, positive counts."""
 
 
+class ThicknessError(EelsidError, ValueError):
+    """The specimen is too thick for what was asked."""
+
+
 class UnknownElementError(EelsidError, ValueError):
     """An element that is not one of the 80, or that has no edge where one is needed."""
 
 
 class MissingParametersError(EelsidError, ValueError):
     """Microscope parameters that are neither in the metadata nor in the call."""
+
+
+class UnusableFileError(EelsidError, ValueError):
+    """A file that cannot be opened, or would run code."""
+
+
+class NoSpectrumError(UnusableFileError):
+    """A file without an EELS signal."""
 
 
 class ArgumentError(EelsidError, ValueError):
@@ -39,3 +51,11 @@ class InstallationError(EelsidError, RuntimeError):
 
 class WeightsError(EelsidError, RuntimeError):
     """The networks are missing or not those that their card describes."""
+
+
+class ZeroLossError(EelsidError, ValueError):
+    """There is no zero-loss peak that can be modelled, or not by what was asked for."""
+
+
+class ExtrapolationError(ZeroLossError):
+    """What was asked for lies too far beyond the range in which there is zero loss alone."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import csv
+import errno
 import html
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -43,23 +45,54 @@ class Result(NamedTuple):
         Amount of each element that was fitted; may be empty.
     truth
         Amount of each element that is really there, of a simulation.
+    no_fit
+        Why a fit that was asked for is missing.
     """
 
     name: str
     found: ElementIdentification
     fitted: Maps
     truth: Maps = {}
+    no_fit: str = ""
 
 
-def write_folder(folder: Path, result: Result) -> None:
+def write_folder(folder: Path, result: Result, overwrite: bool = False) -> None:
     """Write ``elements.csv``, ``elements.png`` and, for an image or a line scan, ``maps.png``.
+
+    The files are there together when all are written, or as they were before.
 
     Parameters
     ----------
     folder
         Where to write; made if it is not there.
+    result
+        What is known of the signal.
+    overwrite
+        Replace files that are there.
+
+    Raises
+    ------
+    FileExistsError
+        If a file is there and is not to be replaced.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder.parent, prefix=".eelsid_") as new:
+        _write_files(Path(new), result)
+        folder.mkdir(exist_ok=True)
+        files = list(Path(new).iterdir())
+        for file in files:
+            _check_free(folder / file.name, overwrite)
+        for file in files:
+            file.replace(folder / file.name)
+
+
+def _check_free(path: Path, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        message = "it is there already; --overwrite, or overwrite=True, replaces it"
+        raise FileExistsError(errno.EEXIST, message, str(path))
+
+
+def _write_files(folder: Path, result: Result) -> None:
     found, fitted = result.found, result.fitted
     _elements_figure(found).savefig(folder / "elements.png", dpi=DOTS_PER_INCH)
 
@@ -74,22 +107,48 @@ def write_folder(folder: Path, result: Result) -> None:
         figure.savefig(folder / "maps.png", dpi=DOTS_PER_INCH)
 
 
-def write_page(path: Path, results: Iterable[Result]) -> None:
-    """Write one HTML page with tables and pictures of all results, which needs no other file."""
+def write_page(path: Path, results: Iterable[Result], overwrite: bool = False) -> None:
+    """Write one HTML page with tables and pictures of all results, which needs no other file.
+
+    Parameters
+    ----------
+    path
+        File to write, which is there whole or as it was before.
+    results
+        What is known of the signals.
+    overwrite
+        Replace a file that is there.
+
+    Raises
+    ------
+    FileExistsError
+        If the file is there and is not to be replaced.
+    """
+    _check_free(path, overwrite)
     body = "".join(_section(result) for result in results)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Elements</title>'
-        f"<style>{_STYLE}</style></head><body>{body}"
-        f'<p class="small">hyperspy_eelsid {version("hyperspy-eelsid")}</p></body></html>',
-        encoding="utf-8",
-    )
+    with TemporaryDirectory(dir=path.parent, prefix=".eelsid_") as new:
+        page = Path(new) / "page.html"
+        page.write_text(
+            _PAGE.format(style=_STYLE, body=body, version=version("hyperspy-eelsid")),
+            encoding="utf-8",
+        )
+        page.replace(path)
+
+
+_PAGE = (
+    '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Elements</title>'
+    "<style>{style}</style></head><body>{body}"
+    '<p class="small">hyperspy_eelsid {version}</p></body></html>'
+)
 
 
 def _section(result: Result) -> str:
     figures = [_elements_figure(result.found), _result_maps(result)]
     pictures = "".join(f"<p>{_picture(figure)}</p>" for figure in figures if figure is not None)
-    return f"<h1>{html.escape(result.name)}</h1>{result.found._repr_html_()}{pictures}"
+    reason = f"<p>No fit: {html.escape(result.no_fit)}</p>" if result.no_fit else ""
+    heading = f"<h1>{html.escape(result.name)}</h1>"
+    return f"{heading}{result.found._repr_html_()}{reason}{pictures}"
 
 
 def _picture(figure: Figure) -> str:
@@ -112,13 +171,16 @@ def as_json(result: Result) -> dict[str, Any]:
         "threshold": found.threshold,
         "min_fraction": found.min_fraction,
         "networks": found.networks,
+        **({"no_fit": result.no_fit} if result.no_fit else {}),
     }
     return {"name": result.name, **settings, "elements": table}
 
 
 def _elements_figure(found: ElementIdentification) -> Figure:
     """Spectrum and periodic table, in a figure that no window and no list of pyplot keeps."""
-    return found.plot(Figure(figsize=(9, 8)))
+    figure = Figure(figsize=(9, 8))
+    found.plot(figure)
+    return figure
 
 
 def _result_maps(result: Result) -> Figure | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hyperspy.signals import BaseSignal, LazySignal1D, Signal1D
 
-from hyperspy_eelsid.edges import element_index
+from hyperspy_eelsid.edges import ELEMENTS, element_index
 
 
 class ElementProbability(Signal1D):
@@ -20,8 +20,9 @@ class ElementProbability(Signal1D):
         UnknownElementError
             If `element` is not the symbol of one of the 80 elements.
         """
-        chosen = self.isig[element_index(element)]
-        chosen.metadata.General.title = element
+        index = element_index(element)
+        chosen = self.isig[index]
+        chosen.metadata.General.title = ELEMENTS[index]
         return chosen.T if self.axes_manager.navigation_dimension else chosen
 
 

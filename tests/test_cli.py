@@ -1,14 +1,19 @@
+import errno
 import json
+import os
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import hyperspy.api as hs
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
-from hyperspy_eelsid import cli
+from hyperspy_eelsid import cli, report
 
 
 @pytest.fixture
@@ -108,12 +113,12 @@ def test_parameters_that_the_file_lacks(superlattice, tmp_path, capfd):
         (entry,) = json.loads(output)
         return [row.get("mean fitted amount") for row in entry["elements"]]
 
-    assert cli.main(command) == 0
+    assert cli.main(command) == 1
     output = capfd.readouterr()
-    assert "--collection-angle" in output.err
+    assert "bare.hspy: no fit" in output.err and "--collection-angle" in output.err
     assert not any(amounts(output.out))
     given = ["--beam-energy", "200", "--convergence-angle", "20", "--collection-angle", "40"]
-    assert cli.main(command + given) == 0
+    assert cli.main(command + given + ["--overwrite"]) == 0
     assert all(amounts(capfd.readouterr().out))
 
 
@@ -138,6 +143,7 @@ def test_results_of_the_same_name_and_low_losses(make_eels, tmp_path, capfd, ste
         patch.setattr(
             cli, "load_eels", lambda path: dual if path.parent.name == "b" else load(path)
         )
+        patch.setattr(cli, "_fit", lambda *_: ({}, ""))
         assert cli.main(["identify", *names, "--out", str(tmp_path / "out")]) == 0
     output = capfd.readouterr()
     assert output.err.count("Core-loss edges are identified") == 1
@@ -159,13 +165,15 @@ def test_an_interrupt_ends_the_command(make_eels, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "load_eels", interrupt)
-    assert cli.main(["identify", str(tmp_path)]) == 130
+    assert cli.main(["identify", str(tmp_path / "a.hspy")]) == 130
 
 
 def test_unknown_element_is_told(superlattice, tmp_path, capfd):
     superlattice.sum().save(tmp_path / "good.hspy")
-    assert cli.main(["identify", str(tmp_path / "good.hspy"), "--elements", "Ti", "Xx"]) == 1
-    assert "Unknown elements 'Xx'" in capfd.readouterr().err
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["identify", str(tmp_path / "good.hspy"), "--elements", "Ti", "Xx"])
+    assert stopped.value.code == 2
+    assert "Unknown element 'Xx'" in capfd.readouterr().err
 
 
 def test_models_and_doctor(capfd):
@@ -174,3 +182,148 @@ def test_models_and_doctor(capfd):
     assert cli.main(["doctor"]) == 0
     text = capfd.readouterr().out
     assert "self-test passed" in text and "ExecutionProvider" in text and version("exspy") in text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["x.hspy", "--beam-energy", "-5"],
+        ["x.hspy", "--beam-energy", "nan"],
+        ["x.hspy", "--collection-angle", "inf"],
+        ["x.hspy", "--convergence-angle", "0"],
+        ["x.hspy", "--threshold", "2"],
+        ["x.hspy", "--min-fraction", "nan"],
+        ["x.hspy", "--exclude", "Xx"],
+        ["x.hspy", "--networks", "none of these"],
+        ["x.hspy", "--report", "."],
+        ["x.hspy", "--report", __file__],
+        ["x.hspy", "--out", __file__],
+        ["x.hspy", "--nonsense"],
+    ],
+)
+def test_commands_that_make_no_sense(arguments, capfd, step_networks):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["identify", *arguments])
+    assert stopped.value.code == 2
+    assert "Traceback" not in capfd.readouterr().err
+
+
+NAMES = [
+    "plain.hspy",
+    b"not \xff utf8.hspy",
+    "line\nbreak.hspy",
+    "red \x1b[31m.hspy",
+    "[1] *?.hspy",
+    "<script>.hspy",
+    "...hspy",
+    "--out.hspy",
+]
+
+
+@pytest.fixture
+def quick_outputs(monkeypatch, step_networks):
+    """No fit, and a small picture in the place of the others."""
+    monkeypatch.setattr(cli, "_fit", lambda *_: ({}, ""))
+    monkeypatch.setattr(report, "_elements_figure", lambda found: Figure(figsize=(1, 1)))
+    monkeypatch.setattr(report, "_result_maps", lambda result: None)
+
+
+def test_odd_names_of_files(make_eels, tmp_path, capfd, quick_outputs):
+    """All of them in one run, with a report and a folder, and one of them broken."""
+    make_eels((2,)).save(tmp_path / "first.hspy")
+    paths = [tmp_path / os.fsdecode(name) for name in NAMES]
+    for path in paths:
+        shutil.copy(tmp_path / "first.hspy", path)
+    paths[0].write_bytes(b"broken")
+    page, out = tmp_path / "a.html", tmp_path / "out"
+    names = [str(path) for path in paths]
+    assert cli.main(["identify", *names, "--report", str(page), "--out", str(out)]) == 1
+    output = capfd.readouterr()
+    (unusable,) = output.err.splitlines()
+    assert "plain.hspy: cannot be opened" in unusable
+    assert output.out.count("Identification: ") == len(NAMES) - 1
+    assert "\x1b" not in output.out + output.err and "not \\udcff utf8" in output.out
+    assert len(list(out.iterdir())) == len(NAMES) - 1
+    assert all(len(list(folder.iterdir())) == 2 for folder in out.iterdir())
+    text = page.read_text(encoding="utf-8")
+    assert text.count("<h1>") == len(NAMES) - 1 and "<script>" not in text
+
+
+def test_outputs_are_not_overwritten(make_eels, tmp_path, capfd, quick_outputs):
+    make_eels((2,)).save(tmp_path / "a.hspy")
+    command = ["identify", str(tmp_path / "a.hspy"), "--out", str(tmp_path / "out")]
+    assert cli.main(command) == 0
+    table = tmp_path / "out" / "a" / "elements.csv"
+    table.write_text("precious")
+    assert cli.main(command) == 1
+    output = capfd.readouterr()
+    assert "--overwrite" in output.err and output.out.count("Identification") == 2
+    assert table.read_text() == "precious"
+    assert cli.main([*command, "--overwrite"]) == 0
+    assert "precious" not in table.read_text()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a"]
+
+
+def test_a_full_disk_leaves_the_old_page(make_eels, tmp_path, capfd, monkeypatch, quick_outputs):
+    make_eels((2,)).save(tmp_path / "a.hspy")
+    page = tmp_path / "page.html"
+    page.write_text("old")
+    write = Path.write_text
+
+    def full(self, *args, **options):
+        write(self, "half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    command = ["identify", str(tmp_path / "a.hspy"), "--report", str(page), "--overwrite", "--json"]
+    assert cli.main(command) == 1
+    output = capfd.readouterr()
+    assert "page.html: was not written (No space left on device)" in output.err
+    assert json.loads(output.out)[0]["name"] == "a"
+    assert page.read_text() == "old" and len(list(tmp_path.iterdir())) == 2
+
+
+def test_an_unexpected_error_does_not_end_the_run(make_eels, tmp_path, capfd, monkeypatch):
+    from exspy.signals import EELSSpectrum
+
+    for name in "ab":
+        make_eels().save(tmp_path / f"{name}.hspy")
+
+    def fail(self, **options):
+        raise RuntimeError("nobody\nthought of it")
+
+    monkeypatch.setattr(EELSSpectrum, "identify_elements", fail)
+    assert cli.main(["identify", str(tmp_path / "a.hspy"), str(tmp_path / "b.hspy")]) == 1
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == 2 and all("nobody thought of it" in line for line in lines)
+
+
+def test_folders_and_files_behind_elements(make_eels, tmp_path, capfd, step_networks):
+    make_eels().save(tmp_path / "a.hspy")
+    make_eels().save(tmp_path / "b.hspy")
+    hs.signals.Signal2D(np.ones((4, 4))).save(tmp_path / "survey.hspy")
+    (tmp_path / "notes.txt").write_text("no spectrum")
+    assert cli.main(["identify", str(tmp_path), "--json"]) == 0
+    output = capfd.readouterr()
+    assert [entry["name"] for entry in json.loads(output.out)] == ["a", "b"]
+    assert "survey.hspy: holds no EELS signal" in output.err and "notes" not in output.err
+    assert cli.main(["identify", "--json", "--elements", "O,N", str(tmp_path / "a.hspy")]) == 0
+    (entry,) = json.loads(capfd.readouterr().out)
+    assert [row["element"] for row in entry["elements"]] == ["O"]
+    (tmp_path / "empty").mkdir()
+    assert cli.main(["identify", str(tmp_path / "empty")]) == 1
+    assert "holds no file that HyperSpy reads" in capfd.readouterr().err
+
+
+def test_channels_are_not_energies(tmp_path, capfd, step_networks):
+    energy = np.arange(1000.0)
+    counts = 1e5 / (energy + 100) + 100 * (energy > 532)
+    signal = hs.signals.Signal1D(counts)
+    signal.save(tmp_path / "bare.hspy")
+    path = str(tmp_path / "bare.hspy")
+    assert cli.main(["identify", path]) == 1
+    assert cli.main(["identify", path, "--eels"]) == 1
+    assert "--assume-eV" in capfd.readouterr().err
+    assert cli.main(["identify", path, "--eels", "--assume-eV"]) == 0
+    assert "O-K 532" in capfd.readouterr().out

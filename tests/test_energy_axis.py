@@ -170,3 +170,13 @@ def test_masked_channels_at_the_ends_are_identified_as_zeros_are(make_eels, step
     np.testing.assert_array_equal(found.probability.data, expected.probability.data)
     np.testing.assert_array_equal(found.intensity.data, expected.intensity.data)
     assert isinstance(masked.data, np.ma.MaskedArray)
+
+
+def test_an_axis_that_nobody_calibrated_is_refused():
+    for scale in (1, -1):
+        bare = signal(units=None, scale=scale, offset=0, size=1000)
+        with pytest.raises(EnergyAxisError, match="never calibrated.*--assume-eV"):
+            bare.identify_elements()
+        with pytest.raises(EnergyAxisError, match="never calibrated"):
+            in_order(bare)
+    assert energy_axis(signal(offset=0, size=1000))[-1] == 999

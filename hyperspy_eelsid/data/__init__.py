@@ -3,5 +3,9 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submod_attrs={"images": ["superlattice", "titanium_oxynitride"]}
+    __name__,
+    submod_attrs={
+        "images": ["superlattice", "titanium_oxynitride"],
+        "low_loss": ["nanostructure"],
+    },
 )

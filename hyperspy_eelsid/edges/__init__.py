@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "edges_in_window",
             "element_edges",
             "element_index",
+            "symbols",
             "visible_groups",
         ],
     },

@@ -12,6 +12,7 @@ Sieber, Radiat. Phys. Chem. 63, 121 (2002), and S K, Cl K and Ru L2,3 those of t
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -59,6 +60,34 @@ ELEMENTS: tuple[str, ...] = tuple(dict.fromkeys(edge.element for edge in EDGES))
 ELEMENT_INDEX: dict[str, int] = {element: index for index, element in enumerate(ELEMENTS)}
 
 
+def symbols(elements: str | Iterable[str]) -> list[str]:
+    """Symbols of elements as the table writes them, each once.
+
+    Parameters
+    ----------
+    elements
+        Symbols in whatever case; one alone may be given as it is.
+
+    Raises
+    ------
+    UnknownElementError
+        If one of them is not the symbol of one of the 80 elements.
+    """
+    given = [elements] if isinstance(elements, str) else list(elements)
+    written = [str(symbol).strip().capitalize() for symbol in given]
+    unknown = [
+        repr(symbol)
+        for symbol, element in zip(given, written, strict=True)
+        if element not in ELEMENT_INDEX
+    ]
+    if unknown:
+        raise UnknownElementError(
+            f"Unknown element{'s' if len(unknown) > 1 else ''} {', '.join(unknown)}, options are "
+            f"{', '.join(ELEMENTS)}."
+        )
+    return list(dict.fromkeys(written))
+
+
 def element_index(element: str) -> int:
     """Place of `element` among the 80.
 
@@ -67,11 +96,8 @@ def element_index(element: str) -> int:
     UnknownElementError
         If `element` is not the symbol of one of the 80 elements.
     """
-    if element not in ELEMENT_INDEX:
-        raise UnknownElementError(
-            f"Unknown element {element!r}, options are {', '.join(ELEMENTS)}."
-        )
-    return ELEMENT_INDEX[element]
+    (symbol,) = symbols(element)
+    return ELEMENT_INDEX[symbol]
 
 
 @cache
@@ -83,8 +109,8 @@ def element_edges(element: str) -> tuple[Edge, ...]:
     UnknownElementError
         If `element` is not one of the 80 elements.
     """
-    element_index(element)  # raises
-    return tuple(edge for edge in EDGES if edge.element == element)
+    (symbol,) = symbols(element)
+    return tuple(edge for edge in EDGES if edge.element == symbol)
 
 
 @cache

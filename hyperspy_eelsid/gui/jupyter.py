@@ -38,7 +38,7 @@ def identify_elements(obj: IdentificationTool, **kwargs: Any) -> dict[str, Any]:
         found = event.new
         table.value = found._repr_html_()
         with plt.ioff():  # else inline backends show every figure as well
-            picture.value = as_png(found.plot())
+            picture.value = as_png(found.plot()[0].figure)
             maps.layout.display = "" if has_maps(found) else "none"
             if has_maps(found):
                 drawn = found.plot_maps()

@@ -128,7 +128,7 @@ class IdentificationTool(t.HasTraits):
 
 
 def _symbols(text: str) -> list[str]:
-    return [symbol.capitalize() for symbol in text.replace(",", " ").split()]
+    return text.replace(",", " ").split()
 
 
 class _Progress(Callback):

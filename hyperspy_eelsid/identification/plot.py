@@ -40,7 +40,7 @@ def plot_identification(
     edges: Mapping[str, Mapping[str, float]],
     probability: Mapping[str, float],
     figure: Figure | None = None,
-) -> Figure:
+) -> list[Axes]:
     """Draw a spectrum with the edges of the elements found, above a periodic table.
 
     Parameters
@@ -62,7 +62,8 @@ def plot_identification(
     top, bottom = figure.subplots(2, 1, height_ratios=(1, 1.1))
     _draw_spectrum(top, counts, energy, edges)
     _draw_periodic_table(bottom, probability, set(edges))
-    return figure
+    # axes and not the figure, which notebooks would show a second time
+    return [top, bottom]
 
 
 def _draw_spectrum(
@@ -170,12 +171,23 @@ def plot_maps(
         "cmap": ["gray"] + [COLOUR_MAP] * len(maps),
         "vmin": [None] + [0] * len(maps),
         "vmax": [None] + [1] * len(maps),
-        "label": ["Sum (counts)", *maps],
+        "label": ["Sum", *maps],
         "suptitle": False,
-        "axes_decor": "off",
+        "axes_decor": None,  # a frame, so that bright pixels do not look like paper
         "per_row": columns,
         "tight_layout": True,
     }
+    if all(axis.units for axis in intensity.axes_manager.signal_axes):
+        options |= {"scalebar": [0], "scalebar_color": "crimson"}
     if "fig" not in kwargs and "ax" not in kwargs:
         options["fig"] = plt.figure(figsize=(1.4 * MAP_WIDTH_IN * columns, rows * panel_height))
-    return hs.plot.plot_images([intensity, *maps.values()], **options | kwargs)
+    drawn = hs.plot.plot_images([intensity, *maps.values()], **options | kwargs)
+    for axes, label in zip(drawn, ["Counts", *["Probability"] * len(maps)], strict=True):
+        for image in axes.images:
+            if image.colorbar is not None:
+                image.colorbar.set_label(label)
+        if "axes_decor" not in kwargs:
+            axes.set(xticks=[], yticks=[])
+    if "fig" in options:
+        options["fig"].tight_layout()
+    return drawn

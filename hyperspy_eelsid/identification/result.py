@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,7 +16,7 @@ from dask.diagnostics import ProgressBar
 from hyperspy.api import load, preferences
 from hyperspy.signals import BaseSignal, LazySignal, Signal1D
 
-from hyperspy_eelsid.edges import ELEMENTS, visible_groups
+from hyperspy_eelsid.edges import ELEMENTS, symbols, visible_groups
 from hyperspy_eelsid.energy_axis import edge_range
 from hyperspy_eelsid.exceptions import InvalidSpectraError, UnknownElementError
 from hyperspy_eelsid.identification import rules, table
@@ -114,6 +114,63 @@ class ElementIdentification:
             len(self.candidates),
             self.energy_offset,
         )
+
+    def __contains__(self, element: str) -> bool:
+        """Whether an element is found: ``"Ti" in found``."""
+        return symbols(element)[0] in self.elements
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.elements)
+
+    def __len__(self) -> int:
+        """Number of elements that are found."""
+        return len(self.elements)
+
+    def __getitem__(self, element: str) -> BaseSignal:
+        """Probability of an element in every pixel: ``found["Ti"]``.
+
+        Raises
+        ------
+        UnknownElementError
+            If `element` is not the symbol of one of the 80 elements.
+        """
+        self.compute()
+        return self.probability[element]
+
+    def elements_at(self, *pixel: int) -> dict[str, float]:
+        """Those of the elements that are found which are in one pixel.
+
+        Parameters
+        ----------
+        *pixel
+            Indices of the pixel in the order of ``s.inav``: ``found.elements_at(x, y)``.
+
+        Returns
+        -------
+        dict[str, float]
+            Symbols and probabilities, most probable first.
+
+        Raises
+        ------
+        IndexError
+            If there is no such pixel.
+        InvalidSpectraError
+            If the pixel was left out because it holds no valid spectrum.
+        """
+        judged = self._judgement  # first, for it computes a lazy signal
+        valid = np.isfinite(self.probability.data[..., 0])
+        if len(pixel) != valid.ndim:
+            raise IndexError(f"A pixel has {valid.ndim} indices here, not {len(pixel)}.")
+        if not valid[pixel[::-1]]:
+            raise InvalidSpectraError(f"The pixel {pixel} is masked or holds no valid spectrum.")
+        numbers = np.cumsum(valid).reshape(valid.shape) - 1
+        row = numbers[pixel[::-1]]
+        values = {
+            ELEMENTS[i]: float(judged.probability[row, i])
+            for i in judged.elements
+            if judged.found[row, i]
+        }
+        return dict(sorted(values.items(), key=lambda item: -item[1]))
 
     @cached_property
     def _judgement(self) -> rules.Judgement:
@@ -271,7 +328,7 @@ class ElementIdentification:
         UnknownElementError
             If `element` is not the symbol of one of the 80 elements, or has no edge in the window.
         """
-        (symbol,) = rules.candidates([element])
+        (symbol,) = symbols(element)
         if not visible_groups(symbol, *self._window):
             start, end = self._window
             raise UnknownElementError(
@@ -343,7 +400,7 @@ class ElementIdentification:
             masked=node.masked,
         )
 
-    def plot(self, fig: Figure | None = None) -> Figure:
+    def plot(self, fig: Figure | None = None) -> list[Axes]:
         """Summed spectrum with the edges that were found, and a periodic table of probabilities.
 
         Parameters
@@ -353,8 +410,8 @@ class ElementIdentification:
 
         Returns
         -------
-        Figure
-            The matplotlib figure.
+        list[Axes]
+            The matplotlib axes of the spectrum and of the table.
         """
         from hyperspy_eelsid.identification.plot import plot_identification
 
@@ -404,12 +461,16 @@ def computed(
 def _check_valid(probability: np.ndarray, energy: np.ndarray, masked: int) -> None:
     invalid = np.isnan(probability[..., 0])
     if invalid.all():
+        hint = " The spectrum of a region with NaN around it is s.nansum()." * (invalid.size == 1)
         raise InvalidSpectraError(
             f"None of the {invalid.size} spectra has finite counts that are somewhere positive "
-            f"between {energy.min():g} and {energy.max():g} eV, or all are masked; check the data."
+            f"between {energy.min():g} and {energy.max():g} eV, or all are masked; check the data.{hint}"
         )
     bad = np.count_nonzero(invalid) - masked
     if bad > 0:
         _logger.warning(
-            "%d of %d spectra have no finite, positive counts and are left out.", bad, invalid.size
+            "%d of %d spectra have no finite, positive counts, like those around a region of "
+            "interest, and are left out.",
+            bad,
+            invalid.size,
         )

@@ -26,7 +26,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import convolve
 
-from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS, edge_groups, element_edges
+from hyperspy_eelsid.edges import ELEMENTS, edge_groups, element_edges, symbols
 from hyperspy_eelsid.exceptions import UnknownElementError
 
 # errors of measured energy axes, which decide what can be mistaken for what
@@ -149,22 +149,12 @@ def candidates(
     UnknownElementError
         If a symbol is not one of the 80, or no element is left.
     """
-    wanted = set(ELEMENTS if elements is None else _symbols(elements))
-    unwanted = set() if exclude is None else set(_symbols(exclude))
+    wanted = set(ELEMENTS if elements is None else symbols(elements))
+    unwanted = set() if exclude is None else set(symbols(exclude))
     left = tuple(e for e in ELEMENTS if e in wanted - unwanted)
     if not left:
         raise UnknownElementError("All elements are excluded; nothing is left to be found.")
     return left
-
-
-def _symbols(elements: Iterable[str]) -> list[str]:
-    symbols = [elements] if isinstance(elements, str) else list(elements)
-    unknown = [symbol for symbol in symbols if symbol not in ELEMENT_INDEX]
-    if unknown:
-        raise UnknownElementError(
-            f"Unknown elements {', '.join(map(repr, unknown))}, options are {', '.join(ELEMENTS)}."
-        )
-    return symbols
 
 
 class Judgement(NamedTuple):

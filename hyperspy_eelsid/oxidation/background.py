@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hyperspy_eelsid.exceptions import EnergyAxisError
+from hyperspy_eelsid.exceptions import ArgumentError, EnergyAxisError
 
 if TYPE_CHECKING:
     from hyperspy_eelsid.oxidation.edge import WhiteLineEdge
@@ -21,6 +21,8 @@ LEVEL_WITHOUT_BACKGROUND = 0.1  # of the maximum; what is recorded has more befo
 # squares of a normal variable are below 0.455
 _DIFFERENCES, _MEDIAN_OF_SQUARES = 20.0, 0.455
 _SMALLEST = 1e-9
+LEAST_COUNTS = 0.02  # of the maximum, of what a channel is taken to hold at least
+LEAST_SHARED = 0.1  # less is not told from independent noise
 _BLOCKS, _LEAST_BLOCKS, _CHANNELS_OF_A_BLOCK = 24, 8, 8
 
 
@@ -55,7 +57,7 @@ def background_window(
         return None
     if isinstance(given, str):
         if given != "auto":
-            raise ValueError(
+            raise ArgumentError(
                 f"background is 'auto', None or a window in eV such as (600, 630), not {given!r}."
             )
         return before_edge(energy, edge)
@@ -134,34 +136,52 @@ def _level_variance(spectra: np.ndarray) -> np.ndarray:
     return (rest**2).sum(axis=1) / (channels - 2) / channels
 
 
-def noise_variance(
-    spectra: np.ndarray, background: Background, variance: float | np.ndarray | None
-) -> np.ndarray:
-    """Variance of every channel, shape (n, n_channels).
+def noise_levels(spectra: np.ndarray, background: Background) -> tuple[np.ndarray, np.ndarray]:
+    """Variance of a channel as a constant and a part in proportion to the counts, shape (n, 1) each.
 
-    Where the metadata do not tell it, it is in proportion to the smoothed counts, or for spectra whose background
-    has been removed a constant and such a part. The third differences of neighbouring channels tell how much: of
-    counted electrons the proportion is one.
+    The third differences of neighbouring channels tell both: of counted electrons they are zero and one. The constant
+    is that of spectra whose background has been removed.
     """
-    if variance is not None:
-        return np.broadcast_to(np.asarray(variance, float), spectra.shape)
     expected = np.maximum(smooth(spectra, 5), 0)
     top = expected.max(axis=1, keepdims=True)
     squares = np.full(spectra.shape, np.nan)
     third = np.diff(spectra, 3, axis=1)
     squares[:, 2 : 2 + third.shape[1]] = third**2 / (_DIFFERENCES * _MEDIAN_OF_SQUARES)
     recorded = background.values.any(axis=1, keepdims=True)
-    low = np.maximum(expected, 0.02 * top)
+    low = np.maximum(expected, LEAST_COUNTS * top) + _SMALLEST**2
     relative = np.nanmedian(squares / low, axis=1, keepdims=True)
     floor = _median_where(squares, expected < 0.1 * top)
-    above = np.maximum(expected, 0.3 * top)
+    above = np.maximum(expected, 0.3 * top) + _SMALLEST**2
     slope = _median_where((squares - floor) / above, expected > 0.3 * top)
-    removed = floor + np.maximum(slope, 0) * expected
-    return np.where(recorded, relative * low, removed) + _SMALLEST * top**2 + _SMALLEST**2
+    return (
+        np.where(recorded, 0, floor) + _SMALLEST * top**2 + _SMALLEST**2,
+        np.where(recorded, relative, np.maximum(slope, 0)),
+    )
 
 
-def shared_noise(spectra: np.ndarray, noise: np.ndarray, window: slice) -> np.ndarray:
-    """How many times the variance of sums of channels is that of single channels, shape (n, 1).
+def noise_variance(
+    spectra: np.ndarray, background: Background, variance: float | np.ndarray | None
+) -> np.ndarray:
+    """Variance of every channel, shape (n, n_channels): what is given, or from the noise itself."""
+    if variance is not None:
+        return np.broadcast_to(np.asarray(variance, float), spectra.shape)
+    return variance_of(smooth(spectra, 5), *noise_levels(spectra, background))
+
+
+def variance_of(expected: np.ndarray, constant: np.ndarray, slope: np.ndarray) -> np.ndarray:
+    """Variance of channels in which so much is expected, shape (n, n_channels)."""
+    lowest = LEAST_COUNTS * expected.max(axis=1, keepdims=True)
+    return constant + slope * np.maximum(expected, np.maximum(lowest, 0))
+
+
+def shared_noise(
+    spectra: np.ndarray,
+    noise: np.ndarray,
+    window: slice,
+    channels: int | None = None,
+    pooled: bool = False,
+) -> np.ndarray:
+    """How many times the variance of means of channels is that of single ones, shape (n, 1), or (1, 1) if pooled.
 
     Detectors spread an electron over channels, and smoothed or interpolated spectra share noise as well: means of
     blocks of channels before the edge then scatter more than `noise` says. One where they do not, significantly.
@@ -171,12 +191,14 @@ def shared_noise(spectra: np.ndarray, noise: np.ndarray, window: slice) -> np.nd
     spectra : Shape (n, n_channels).
     noise : What :func:`noise_variance` says.
     window : Channels before the edge.
+    channels : In a block; None for some two dozen blocks.
+    pooled : One number for all spectra, which have the same noise.
     """
     before = spectra[:, window]
-    channels = max(before.shape[1] // _BLOCKS, _CHANNELS_OF_A_BLOCK)
+    channels = channels or max(before.shape[1] // _BLOCKS, _CHANNELS_OF_A_BLOCK)
     blocks = before.shape[1] // channels
     if blocks < _LEAST_BLOCKS:
-        return np.ones((len(spectra), 1))
+        return np.ones((1 if pooled else len(spectra), 1))
     place = np.linspace(-1, 1, blocks)
     shape = (len(spectra), blocks, channels)
     means = before[:, : blocks * channels].reshape(shape).mean(axis=2)
@@ -184,7 +206,10 @@ def shared_noise(spectra: np.ndarray, noise: np.ndarray, window: slice) -> np.nd
     curve = np.vander(place, 3)  # the background is as good as a parabola here
     rest = means - means @ np.linalg.pinv(curve).T @ curve.T
     ratio = (rest**2 / expected).sum(axis=1) / (blocks - 3)
-    certain = 1 + 2 * np.sqrt(2 / (blocks - 3))
+    freedom = blocks - 3
+    if pooled:
+        ratio, freedom = ratio.mean(keepdims=True), freedom * len(ratio)
+    certain = 1 + max(2 * np.sqrt(2 / freedom), LEAST_SHARED)
     return np.where(ratio > certain, ratio, 1.0)[:, np.newaxis]
 
 

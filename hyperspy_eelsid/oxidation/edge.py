@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import dask
 import dask.array as da
 import numpy as np
 from hyperspy.signals import BaseSignal
 
-from hyperspy_eelsid.edges import element_edges
+from hyperspy_eelsid.edges import EDGES, element_edges
 from hyperspy_eelsid.energy_axis import in_order
-from hyperspy_eelsid.exceptions import EnergyAxisError, SignalTypeError, UnknownElementError
+from hyperspy_eelsid.exceptions import (
+    ArgumentError,
+    EnergyAxisError,
+    SignalTypeError,
+    ThicknessError,
+    UnknownElementError,
+)
 
 if TYPE_CHECKING:
     from exspy.signals import EELSSpectrum
@@ -21,8 +28,17 @@ LEAST_BEFORE_EV = 3.0
 LEAST_AFTER_EV = 4.0  # of the second line and what the level of the continuum is read from
 BACKGROUND_EV = 50.0  # what is kept before the first line
 TAIL_EV = 20.0  # and after the second
+LARGEST_THICKNESS = 0.6  # mean free paths
+LEAST_LOW_LOSS_EV = 40.0
 # 2p -> 3d and 3d -> 4f; of Zn and of Lu the shells are full
 _SERIES = {("L3", "L2"): range(21, 30), ("M5", "M4"): range(57, 71)}
+SERIES_ELEMENTS = tuple(
+    dict.fromkeys(
+        edge.element
+        for edge in EDGES
+        if any(edge.atomic_number in numbers for numbers in _SERIES.values())
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -109,7 +125,11 @@ class Region:
 
     @classmethod
     def of_edge(
-        cls, signal: EELSSpectrum, edge: WhiteLineEdge, energy_offset: float = 0.0
+        cls,
+        signal: EELSSpectrum,
+        edge: WhiteLineEdge,
+        energy_offset: float = 0.0,
+        low_loss: EELSSpectrum | None = None,
     ) -> Region:
         """What a signal holds of a pair of white lines.
 
@@ -118,6 +138,7 @@ class Region:
         signal : EELS signal.
         edge : The edge.
         energy_offset : How far the axis is off [eV], positive when edges are seen above their onsets.
+        low_loss : Of the same pixels or of the whole image; spectra of more than 0.6 mean free paths become NaN.
 
         Raises
         ------
@@ -125,17 +146,55 @@ class Region:
             If it is no EELS signal.
         EnergyAxisError
             If the lines are not in the window, or the channels are too wide.
+        ThicknessError
+            If most of the specimen is too thick.
         """
         check_type(signal)
         signal = in_order(signal)
         _check_window(signal.axes_manager.signal_axes[0].axis - energy_offset, edge)
         first, second = edge.onsets
-        return cls.between(signal, first - BACKGROUND_EV, second + TAIL_EV, energy_offset)
+        region = cls.between(signal, first - BACKGROUND_EV, second + TAIL_EV, energy_offset)
+        return region if low_loss is None else region._thin(low_loss)
+
+    def _thin(self, low_loss: EELSSpectrum) -> Region:
+        """The region with NaN where the specimen is too thick."""
+        thickness = relative_thickness(low_loss)
+        shape = self.spectra.shape[:-1]
+        if thickness.shape not in ((1,), shape):
+            raise ArgumentError(
+                f"low_loss has the navigation shape {thickness.shape[::-1]}, the signal {shape[::-1]}."
+            )
+        usual = np.nanmedian(thickness)
+        if usual > LARGEST_THICKNESS:
+            raise ThicknessError(
+                f"The specimen is {usual:.2f} mean free paths thick; above {LARGEST_THICKNESS:g} plural "
+                "scattering changes white lines too much. Deconvolve the spectra first, for instance with "
+                "s.fourier_ratio_deconvolution(low_loss)."
+            )
+        thick = np.broadcast_to(thickness > LARGEST_THICKNESS, shape or (1,))
+        if not shape:
+            thick = thick[0]
+        choose = da.where if isinstance(self.spectra, da.Array) else np.where
+        return replace(self, spectra=choose(thick[..., np.newaxis], np.nan, self.spectra))
 
     @property
     def dispersion(self) -> float:
         """Width of a channel [eV]."""
         return float(self.energy[1] - self.energy[0])
+
+    def sample(self, most: int) -> tuple[np.ndarray, float | np.ndarray | None]:
+        """At most so many usable spectra, evenly from all over the image, and their variance."""
+        spectra = self.spectra.reshape(-1, len(self.energy))
+        step = -(-len(spectra) // most)
+        variance = self.variance
+        if np.ndim(variance):
+            variance = variance.reshape(spectra.shape)[::step]
+        spectra, variance = dask.compute(spectra[::step], variance)
+        spectra = np.asarray(spectra, float)
+        valid = usable(spectra)
+        if np.ndim(variance):
+            variance = np.asarray(variance, float)[valid]
+        return spectra[valid], variance
 
     def map(self, function: Any, columns: int, **arguments: Any) -> np.ndarray | da.Array:
         """Apply a function to all spectra, block by block where they are lazy.
@@ -153,7 +212,7 @@ class Region:
 
         def block(spectra: np.ndarray, variance: Any = self.variance) -> np.ndarray:
             pixels = np.asarray(spectra, float).reshape(-1, spectra.shape[-1])
-            valid = np.isfinite(pixels).all(axis=1) & (pixels != 0).any(axis=1)
+            valid = usable(pixels)
             if np.ndim(variance):
                 variance = np.asarray(variance, float).reshape(pixels.shape)[valid]
             result = np.full((len(pixels), columns), np.nan)
@@ -187,6 +246,33 @@ class Region:
         result.metadata.General.title = title
         result.metadata.set_item("Signal.quantity", quantity)
         return result
+
+
+def relative_thickness(low_loss: EELSSpectrum) -> np.ndarray:
+    """Thickness in mean free paths, the logarithm of all over elastic intensity, navigation shape or (1,).
+
+    R. F. Egerton, Electron Energy-Loss Spectroscopy, 3rd ed., equation (5.1).
+    """
+    low_loss = in_order(low_loss)
+    axis = low_loss.axes_manager.signal_axes[0].axis
+    if axis[0] > 0 or axis[-1] < LEAST_LOW_LOSS_EV:
+        raise EnergyAxisError(
+            f"A low loss holds the zero-loss peak and {LEAST_LOW_LOSS_EV:g} eV; this one goes from {axis[0]:g} to "
+            f"{axis[-1]:g} eV."
+        )
+    mean = low_loss if not low_loss.axes_manager.navigation_dimension else low_loss.mean()
+    if mean._lazy:
+        mean.compute(show_progressbar=False)
+    end = float(mean.estimate_elastic_scattering_threshold().data[0])
+    intensity = low_loss.data
+    total, elastic = dask.compute(intensity.sum(axis=-1), intensity[..., axis < end].sum(axis=-1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.atleast_1d(np.log(np.asarray(total, float) / elastic))
+
+
+def usable(spectra: np.ndarray) -> np.ndarray:
+    """Which spectra are finite in all channels and hold counts, bool, shape (n,)."""
+    return np.isfinite(spectra).all(axis=1) & (spectra != 0).any(axis=1)
 
 
 def check_type(signal: EELSSpectrum) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
 
 import h5py
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from hyperspy_eelsid.exceptions import UnknownElementError
+from hyperspy_eelsid.exceptions import ArgumentError, UnknownElementError
 from hyperspy_eelsid.oxidation.edge import BACKGROUND_EV, TAIL_EV, WhiteLineEdge
+from hyperspy_eelsid.shipped import shipped
 
 if TYPE_CHECKING:
     from exspy.signals import EELSSpectrum
@@ -74,7 +74,7 @@ def references(
     ------
     UnknownElementError
         If the library has no ion of the element, or not this crystal field.
-    ValueError
+    ArgumentError
         If `dispersion` or `resolution` are not positive.
 
     Examples
@@ -83,7 +83,7 @@ def references(
     ['Mn2+ (computed)', 'Mn3+ (computed)', 'Mn4+ (computed)']
     """
     if not (dispersion > 0 and resolution > 0):
-        raise ValueError(
+        raise ArgumentError(
             f"dispersion and resolution are widths in eV, not {dispersion!r} and {resolution!r}."
         )
     edge = WhiteLineEdge.of(element)
@@ -100,7 +100,7 @@ def references(
 def ions(element: str) -> tuple[Ion, ...]:
     """All entries of the library for the white lines of an element."""
     edge = WhiteLineEdge.of(element)
-    with h5py.File(str(files("hyperspy_eelsid.edges") / "near_edges.h5")) as file:
+    with h5py.File(shipped("edges/near_edges.h5")) as file:
         entries = file.get(f"{edge.element}/{edge.lines[0][0]}", {})
         energy = file["energy"][:].astype(float)
         found = tuple(

@@ -169,6 +169,7 @@ def white_lines(
     element: str,
     background: tuple[float, float] | str | None = "auto",
     energy_offset: float = 0.0,
+    low_loss: EELSSpectrum | None = None,
 ) -> WhiteLines:
     """Measure the white lines of an element: areas, their ratio, position and distance, with errors.
 
@@ -187,6 +188,8 @@ def white_lines(
     energy_offset
         How far the energy axis is off [eV], positive when edges are seen above their onsets, such as
         ``found.energy_offset`` of an identification.
+    low_loss
+        Low loss of the same pixels, or one spectrum for all: pixels of more than 0.6 mean free paths are left out.
 
     Returns
     -------
@@ -201,6 +204,8 @@ def white_lines(
         If the window cuts one of them, or the channels are wider than 1 eV.
     hyperspy_eelsid.exceptions.SignalTypeError
         If it is no EELS signal.
+    hyperspy_eelsid.exceptions.ThicknessError
+        If most of the specimen is too thick.
 
     Notes
     -----
@@ -215,7 +220,7 @@ def white_lines(
     WhiteLines of Mn_L3, measured in 1 of 1 pixels; medians: ratio 3.13, position 640.04 eV, distance 12.07 eV
     """
     edge = WhiteLineEdge.of(element)
-    region = Region.of_edge(signal, edge, energy_offset)
+    region = Region.of_edge(signal, edge, energy_offset, low_loss)
     window = background_window(region.energy, edge, background)
     values = region.map(
         measure, len(_QUANTITIES) * 2, energy=region.energy, edge=edge, window=window

@@ -12,7 +12,7 @@ from exspy.models import EELSModel
 from hyperspy.components1d import PowerLaw
 
 from hyperspy_eelsid._upstream import with_data
-from hyperspy_eelsid.edges import Edge, edges_in_window, visible_groups
+from hyperspy_eelsid.edges import Edge, edges_in_window, symbols, visible_groups
 from hyperspy_eelsid.edges.component import CoreLossEdge
 from hyperspy_eelsid.energy_axis import edge_range, energy_axis, in_order, measured_window
 from hyperspy_eelsid.exceptions import (
@@ -138,7 +138,7 @@ def auto_model(
 
             identification = identify_elements(signal, show_progressbar=show_progressbar)
         elements = identification.elements
-    elements = list(dict.fromkeys(elements))
+    elements = symbols(elements)
     mean = mean_spectrum(signal.data)
     recorded = recorded_channels(mean)
     window = measured_window(energy[recorded])

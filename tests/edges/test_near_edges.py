@@ -6,45 +6,70 @@ import h5py
 import numpy as np
 import pytest
 
+from hyperspy_eelsid.edges import near_edges
+
 PATH = files("hyperspy_eelsid.edges") / "near_edges.h5"
 
 
 @pytest.fixture(scope="module")
-def spectra():
-    """Energy axis, and absorption of every entry by its name."""
+def library():
+    """All entries: energies, values and attributes."""
+    found = []
     with h5py.File(PATH) as file:
-        names = [
-            f"{e}/{edge}/{ion}"
-            for e in file
-            if e != "energy"
-            for edge in file[e]
-            for ion in file[e][edge]
-        ]
-        return file["energy"][:], {name: file[name][:] for name in names}
+        file.visititems(
+            lambda name, item: (
+                found.append((file[item.attrs["axis"]][:], item[:].astype(float), dict(item.attrs)))
+                if "element" in item.attrs
+                else None
+            )
+        )
+    return found
 
 
-def test_every_entry_is_an_absorption_of_unit_area(spectra):
-    energy, entries = spectra
-    for absorption in entries.values():
-        assert (absorption >= 0).all()
-        assert np.trapezoid(absorption, energy) == pytest.approx(1, abs=0.01)
+def test_lines_are_of_unit_area(library):
+    for energy, values, attributes in library:
+        if attributes["units"] == "1/eV":
+            assert (values >= 0).all()
+            assert np.trapezoid(values, energy) == pytest.approx(1, abs=0.01)
 
 
-def test_all_3d_metals_and_lanthanides_with_open_shells_are_there(spectra):
-    present = {tuple(name.split("/")[:2]) for name in spectra[1]}
-    assert {(e, "L") for e in "Sc Ti V Cr Mn Fe Co Ni Cu".split()} <= present
-    lanthanides = "Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb".split()
-    assert {(e, edge) for e in lanthanides for edge in "MN"} <= present
+def test_absorption_of_crystals_goes_from_none_to_that_of_the_atom(library):
+    of_crystals = [entry for entry in library if entry[2]["units"] == "absorption of the atom"]
+    assert of_crystals
+    for energy, values, attributes in of_crystals:
+        name = f"{attributes['element']} {attributes['edge']} of {attributes['compound']}"
+        assert (values >= 0).all(), name
+        assert values[energy < -6].max() < 0.15, name
+        assert values[np.abs(energy).argmin()] == pytest.approx(0.5, abs=0.15), name
+        assert values[energy > 60].mean() == pytest.approx(1, abs=0.1), name
+        assert np.abs(values[energy > 60] - 1).max() < 0.4, name
+
+
+def test_all_3d_metals_and_lanthanides_with_open_shells_are_there():
+    for element in "Sc Ti V Cr Mn Fe Co Ni Cu".split():
+        assert near_edges.entries(element, "L")
+    for element in "Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb".split():
+        assert near_edges.entries(element, "M") and near_edges.entries(element, "N")
+
+
+def test_entries_of_an_edge():
+    beryllium = near_edges.entries("Be", "K")
+    assert {"BeO"} <= {entry.attributes["compound"] for entry in beryllium}
+    assert not any(entry.lines for entry in beryllium)
+    assert all(entry.lines for entry in near_edges.entries("Fe", "L"))
+    assert near_edges.entries("Xe", "K") == ()
+    with pytest.raises(ValueError, match="read-only"):
+        beryllium[0].values[0] = 1
 
 
 @pytest.mark.parametrize(
     ("ion", "splitting"), [("Mn2+", 11.2), ("Fe2+", 13.1), ("Co2+", 14.9), ("Ni2+", 17.3)]
 )
-def test_distance_of_l2_from_l3(spectra, ion, splitting):
+def test_distance_of_l2_from_l3(ion, splitting):
     """Binding energies of the X-ray data booklet [eV]; ours lack the Breit interaction and are up to 15 % larger."""
-    energy, entries = spectra
-    name = next(n for n in entries if n.startswith(f"{ion[:2]}/L/{ion} 10Dq=1.0"))
-    absorption = entries[name]
+    of_element = near_edges.entries(ion[:2], "L")
+    entry = next(e for e in of_element if e.name.endswith(f"{ion} 10Dq=1.0"))
+    energy, absorption = entry.energy, entry.values
     above = energy > energy[absorption.argmax()] + 0.6 * splitting
     l3 = np.average(energy[~above], weights=absorption[~above])
     l2 = np.average(energy[above], weights=absorption[above])

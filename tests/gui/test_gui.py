@@ -77,7 +77,7 @@ def test_desktop_form(tool, make_eels):
     tool.exclude = "O"
     assert "O-K" not in handler.table
     assert (handler.periodic_table, handler.maps) == figures
-    assert [axes.get_title() for axes in handler.maps.axes[:4:2]] == ["Sum (counts)", "Ti"]
+    assert [axes.get_title() for axes in handler.maps.axes[:4:2]] == ["Sum", "Ti"]
     assert {text.get_text() for text in handler.periodic_table.axes[0].texts} == {"Ti-L"}
     plt.close(handler.maps)
     tool.exclude = ""

@@ -131,10 +131,68 @@ def test_prior_knowledge(make_eels):
     assert "among 79 elements" in repr(found)
     assert found.with_candidates().elements == ["O", "Ti"]
     assert found.with_candidates(elements=["O"]).elements == ["O"]
-    with pytest.raises(UnknownElementError, match="Unknown elements 'Uu'"):
+    with pytest.raises(UnknownElementError, match="Unknown element 'Uu'"):
         signal.identify_elements(elements=["Ti", "Uu"])
     with pytest.raises(UnknownElementError, match="nothing is left"):
         signal.identify_elements(elements=["Ti"], exclude=["Ti"])
+
+
+def test_an_identification_is_a_collection_of_elements(make_eels):
+    found = make_eels((4, 6)).identify_elements()
+    assert list(found) == ["O", "Ti"] and len(found) == 2
+    assert "Ti" in found and "Fe" not in found
+    np.testing.assert_array_equal(found["Ti"].data, found.probability["Ti"].data)
+    assert not found.with_threshold(1.0)
+    for ask in (found.__getitem__, found.__contains__):
+        with pytest.raises(UnknownElementError, match="Unknown element 'Uu'"):
+            ask("Uu")
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_elements_of_a_pixel(make_eels, lazy):
+    """Ti is in the left half of the pixels; indices are in the order of ``inav``."""
+    signal = make_eels((4, 6))
+    signal.data[3, 5] = np.nan
+    found = (signal.as_lazy() if lazy else signal).identify_elements()
+    assert set(found.elements_at(0, 3)) == {"O", "Ti"}
+    assert set(found.elements_at(5, 0)) == set(found.elements_at(-2, -1)) == {"O"}
+    assert found.elements_at(0, 0)["Ti"] == pytest.approx(found["Ti"].data[0, 0])
+    assert set(found.with_candidates(exclude="O").elements_at(0, 0)) == {"Ti"}
+    with pytest.raises(InvalidSpectraError, match=r"\(5, 3\) is masked"):
+        found.elements_at(5, 3)
+    for wrong in ((0,), (6, 0)):
+        with pytest.raises(IndexError):
+            found.elements_at(*wrong)
+    assert set(make_eels().identify_elements().elements_at()) == {"O", "Ti"}
+
+
+def test_symbols_in_any_case(make_eels):
+    found = make_eels((4, 6)).identify_elements(elements=["ti", "O "], exclude="o")
+    assert found.elements == ["Ti"] and "ti" in found
+    titanium = found["TI"]
+    assert titanium.metadata.General.title == "Ti"
+    assert found.with_candidates(elements="o").elements == ["O"]
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.uint16])
+def test_a_round_region_is_nan_outside(make_eels, caplog, lazy, dtype):
+    signal = make_eels((12, 12))
+    signal.change_dtype(dtype)
+    signal = signal.as_lazy() if lazy else signal
+    region = hs.roi.CircleROI(cx=6, cy=6, r=2)(signal)
+    found = region.identify_elements()
+    found.compute()
+    inside = ~np.isnan(found.probability.data[..., 0])
+    assert 0 < inside.sum() < inside.size
+    assert np.isfinite(np.asarray(region.data)[inside]).all()
+    assert np.isnan(np.asarray(region.data)[~inside]).all()
+    assert "around a region of interest" in caplog.text
+    assert found.fraction["O"] == 1
+    with pytest.raises(InvalidSpectraError, match="nansum"):
+        found = region.sum().identify_elements()
+        found.compute()
+    assert region.nansum().identify_elements().elements == ["O", "Ti"]
 
 
 def test_elements_are_declared_when_asked(make_eels):

@@ -1,5 +1,7 @@
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from hyperspy_eelsid.edges import ELEMENTS
 from hyperspy_eelsid.identification.plot import periodic_place
@@ -32,8 +34,7 @@ def test_places_in_the_periodic_table():
 
 @pytest.mark.parametrize("shape", [(), (6,), (4, 6)])
 def test_plot_marks_the_edges_found(make_eels, shape):
-    figure = make_eels(shape).identify_elements().plot()
-    spectrum, table = figure.axes[:2]
+    spectrum, table = make_eels(shape).identify_elements().plot()
     assert {text.get_text() for text in spectrum.texts} == {"O-K", "Ti-L"}
     assert {text.get_text() for text in table.texts} == set(ELEMENTS)
     bold = {text.get_text() for text in table.texts if text.get_fontweight() == "bold"}
@@ -43,8 +44,32 @@ def test_plot_marks_the_edges_found(make_eels, shape):
 def test_maps_show_the_summed_image_and_the_elements(make_eels):
     found = make_eels((4, 6)).identify_elements()
     axes = found.plot_maps()
-    assert [a.get_title() for a in axes] == ["Sum (counts)", "O", "Ti"]
+    assert [a.get_title() for a in axes] == ["Sum", "O", "Ti"]
     np.testing.assert_array_equal(axes[2].images[0].get_array(), found.probability["Ti"].data)
+
+
+def test_colour_bars_have_units_and_the_image_a_scale(make_eels):
+    signal = make_eels((4, 6))
+    axes = signal.identify_elements().plot_maps()
+    labels = [a.images[0].colorbar.ax.get_ylabel() for a in axes]
+    assert labels == ["Counts", "Probability", "Probability"]
+    assert [bool(a.artists or a.lines) for a in axes] == [True, False, False]
+    for axis in signal.axes_manager.navigation_axes:
+        axis.units = ""
+    plain = signal.identify_elements().plot_maps(colorbar=None)
+    assert not plain[0].artists and plain[0].images[0].colorbar is None
+
+
+def test_pictures_are_those_of_pyplot_and_are_not_shown_twice(make_eels, tmp_path):
+    """What a cell returns is no figure, which a notebook would show beside the one that pyplot shows."""
+    found = make_eels((4, 6)).identify_elements()
+    for name, draw in {"plot": found.plot, "maps": found.plot_maps}.items():
+        axes = draw()
+        assert all(a.figure is plt.gcf() for a in axes)
+        assert not any(isinstance(value, Figure) for value in (axes, *axes))
+        plt.savefig(tmp_path / f"{name}.png")
+        picture = plt.imread(tmp_path / f"{name}.png")
+        assert np.std(picture[..., :3]) > 0.1
 
 
 def test_profiles_of_a_line_scan(make_eels):

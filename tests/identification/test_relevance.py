@@ -13,7 +13,7 @@ def test_relevance_sits_at_the_edge(step_networks, make_eels):
         assert (axis.offset, axis.size, axis.units) == (400, 300, "eV")
         assert abs(axis.axis[np.argmax(relevant.data)] - onset) <= WIDTH_EV
         assert abs(relevant.isig[600.0:].data).max() < 0.05 * relevant.data.max()
-    for element, why in {"Uu": "Unknown elements", "Fe": "no edge between 395 and 704 eV"}.items():
+    for element, why in {"Uu": "Unknown element", "Fe": "no edge between 395 and 704 eV"}.items():
         with pytest.raises(UnknownElementError, match=why):
             found.explain(element)
 

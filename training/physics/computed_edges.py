@@ -105,7 +105,7 @@ def _read(path: Path) -> list[tuple[str, np.ndarray, np.ndarray, dict]]:
             )
         )
         return [
-            (name, file["energy"][:], item[:], dict(item.attrs))
+            (name, file[item.attrs["axis"]][:], item[:].astype(np.float32), dict(item.attrs))
             for name, item in found
             if "element" in item.attrs
         ]

@@ -1,215 +1,131 @@
 """The library of near edges: ``python -m training near-edges`` writes ``hyperspy_eelsid/edges/near_edges.h5``.
 
-The file holds ``energy``, the axis that all entries share [eV from the onset], and one dataset for each entry,
-``Fe/L/Fe2+ 10Dq=1.0``: absorption [1/eV], of unit area on the axis. The attributes of an entry tell element, edge,
-ion, parameters, program and version. ``binding`` is the binding energy in the free atom and ``onset`` the place of
-the onset on the axis of the lines, from the difference of the mean energies of the two configurations, both in eV.
+What is in it and how it is read: :mod:`hyperspy_eelsid.edges.near_edges`. Each of the two kinds has a module that
+tells what there is to compute (``entries``), and computes it: :mod:`training.physics.ions` the multiplets, and
+:mod:`training.physics.near_edge` the spectra by multiple scattering.
 
-What is in it: multiplets of free ions (M4,5 and N4,5 of lanthanides) and of ions in a crystal field (L2,3 of 3d
-metals), all of :func:`entries`. What is not in it:
-hybridisation and charge transfer, the continuum behind the lines, metals, K edges, La3+, Yb2+ (its 4f shell is full),
-Th and U. The distance of L2 from L3 is 5 % (Mn, Fe) to 12 % (Co) larger than that of measured binding energies, for
-the atoms have no Breit interaction. Absolute energies are those of atoms; take the onset of an edge from the table of
-edges or let it move.
+The file holds one dataset for each entry, ``Fe/L/Fe2+ 10Dq=1.0`` or ``O/K/MgO``: element, edge (L for L2 and L3
+together) and ion or compound. Its attribute ``axis`` names the dataset of its energies [eV from the onset], its
+attribute ``units`` tells what its values are:
+
+- ``1/eV``: lines, of unit area on their axis. A continuum is to be added; the relative strength of both is not in it.
+- ``absorption of the atom``: absorption relative to that of the embedded atom without its step, thus near 0 below the
+  onset and around 1 far above: the edge of an atom, held at its onset's value below the onset, is multiplied by it.
+  That of L3 holds for L2 too, which begins later.
+
+Further attributes tell what was computed, with which parameters, program and version.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+import logging
 from importlib.metadata import version
-from math import comb
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import h5py
 import numpy as np
 from tqdm import tqdm
 
-from training.physics.multiplets import (
-    TRANSITIONS,
-    broadened,
-    core_hole_widths,
-    integrals,
-    lines,
-    onset,
-)
+from training.physics import ions, near_edge
 
-LIBRARY_VERSION = 1  # of the computation: to be raised when spectra change
-ENERGY_EV = np.round(np.arange(-5.0, 75.0, 0.1), 6)
-FANO_Q = 4.0  # of N4,5, a weak asymmetry
-_ELEMENTS = (
-    "Sc Ti V Cr Mn Fe Co Ni Cu".split(),
-    "Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb".split(),
-)
-ATOMIC_NUMBERS = {
-    name: first + i
-    for first, names in zip((21, 58), _ELEMENTS, strict=True)
-    for i, name in enumerate(names)
-}
-# Hartree-Fock integrals of 3d ions grow by this share with every electron that leaves (from Mn2+ to Mn4+ and Fe2+ to
-# Fe3+ in the tables of R. D. Cowan's program); the atom has those of the divalent ion. Still, the integrals between
-# 2p and 3d stay below those of Hartree-Fock in early metals: 10 % for V3+, 18 % for Ti4+.
-GROWTH_WITH_CHARGE = 0.095
-_LIKE_MONOVALENT = ("Cr", "Cu")  # their atoms have one 4s electron only
-_TRANSITION_METALS = {  # electrons in 3d, the ion's charge is what is missing
-    "Sc": ((3, 0),),
-    "Ti": ((4, 0), (3, 1)),
-    "V": ((5, 0), (4, 1), (3, 2)),
-    "Cr": ((6, 0), (3, 3)),
-    "Mn": ((2, 5), (3, 4), (4, 3)),
-    "Fe": ((2, 6), (3, 5)),
-    "Co": ((2, 7), (3, 6)),
-    "Ni": ((2, 8),),
-    "Cu": ((2, 9),),
-}
-CRYSTAL_FIELDS_EV = (1.0, 1.8, -0.6, 0.5, 1.4, 2.2)  # 10Dq; negative in a tetrahedron
-TETRAGONAL = {
-    "Cu2+": (1.4, 0.15, 0.05),
-    "Mn3+": (1.4, 0.2, 0.05),
-}  # Jahn-Teller ions: 10Dq, Ds, Dt [eV]
-_OTHER_VALENCES = {"Ce": ((4, 0),), "Tb": ((4, 7),), "Eu": ((2, 7),)}
+KINDS: tuple[ModuleType, ...] = (ions, near_edge)
+_log = logging.getLogger(__name__)
+_KEY = "key"  # attribute that tells of which computation a spectrum is
 
 
-@dataclass(frozen=True)
-class Entry:
-    """What is computed for one spectrum; energies in eV.
-
-    Attributes
-    ----------
-    element : Symbol.
-    edge : L, M or N.
-    charge : Of the ion.
-    electrons : In its open shell.
-    scales : Reduction of Fk of the valence shell, Fk and Gk with the core hole.
-    ten_dq, ds, dt : Crystal field.
-    """
-
-    element: str
-    edge: str
-    charge: int
-    electrons: int
-    scales: tuple[float, float, float]
-    ten_dq: float = 0.0
-    ds: float = 0.0
-    dt: float = 0.0
-
-    @property
-    def ion(self) -> str:
-        return f"{self.element}{self.charge}+"
-
-    @property
-    def name(self) -> str:
-        field = f" 10Dq={self.ten_dq:.1f}" if self.ten_dq else ""
-        field += f" Ds={self.ds:.2f} Dt={self.dt:.2f}" if self.ds or self.dt else ""
-        return f"{self.element}/{self.edge}/{self.ion}{field}"
+def key(kind: ModuleType, entry: Any) -> str:
+    """Changes with the version of the computation and its parameters."""
+    text = json.dumps([kind.KIND, kind.VERSION, entry.parameters], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _configurations(entry: Entry) -> int:
-    """Number of excited states, what the time depends on."""
-    if entry.edge == "L":
-        return 6 * comb(10, entry.electrons + 1)
-    return 10 * comb(14, entry.electrons + 1)
+def _checkpoint(folder: Path, kind: ModuleType, entry: Any) -> Path:
+    return folder / f"{key(kind, entry)}.npz"
 
 
-def entries() -> list[Entry]:
-    """All entries of the library, those that are fast first."""
-    result = []
-    for element, ions in _TRANSITION_METALS.items():
-        for charge, electrons in ions:
-            charge_of_atom = 1 if element in _LIKE_MONOVALENT else 2
-            share = 1 + GROWTH_WITH_CHARGE * (charge - charge_of_atom)
-            valence, core, exchange = (round(share * x, 4) for x in TRANSITIONS["L"].scales)
-            entry = Entry(element, "L", charge, electrons, (valence, core, exchange))
-            result += [replace(entry, ten_dq=ten_dq) for ten_dq in CRYSTAL_FIELDS_EV]
-            if entry.ion in TETRAGONAL:
-                ten_dq, ds, dt = TETRAGONAL[entry.ion]
-                result.append(replace(entry, ten_dq=ten_dq, ds=ds, dt=dt))
-    for electrons, element in enumerate(_ELEMENTS[1], start=1):
-        for charge, number in ((3, electrons), *_OTHER_VALENCES.get(element, ())):
-            for edge in "NM":
-                result.append(Entry(element, edge, charge, number, TRANSITIONS[edge].scales))
+def _shipped(path: Path) -> dict[str, tuple[np.ndarray, dict[str, Any]]]:
+    """Spectrum and attributes of each computation that a library holds."""
+    found: dict[str, tuple[np.ndarray, dict[str, Any]]] = {}
 
-    # one spectrum of every ion before the further crystal fields, and what takes minutes at the end
-    def order(entry: Entry) -> tuple[bool, bool, int]:
-        main = entry.edge != "L" or (entry.ten_dq in CRYSTAL_FIELDS_EV[:1] and not entry.ds)
-        return _configurations(entry) > 15_000, not main, _configurations(entry)
+    def add(name: str, item: h5py.Dataset | h5py.Group) -> None:
+        if _KEY in item.attrs:
+            found[item.attrs[_KEY]] = (item[:], dict(item.attrs))
 
-    return sorted(result, key=order)
-
-
-def compute(entry: Entry) -> tuple[np.ndarray, dict[str, float]]:
-    """Absorption on `ENERGY_EV` and what places it."""
-    atomic_number = ATOMIC_NUMBERS[entry.element]
-    values = integrals(atomic_number, entry.edge)
-    field = {"ten_dq": entry.ten_dq, "ds": entry.ds, "dt": entry.dt}
-    spectrum = lines(values, entry.edge, entry.electrons, entry.scales, **field)
-    start = onset(spectrum)
-    widths = core_hole_widths(spectrum, entry.edge, atomic_number)
-    fano = FANO_Q if entry.edge == "N" else None
-    absorption = broadened(spectrum, ENERGY_EV + start, widths, fano)
-    absorption /= np.trapezoid(absorption, ENERGY_EV)
-    mean = float(spectrum.strength @ spectrum.energy / spectrum.strength.sum() - start)
-    return absorption.astype(np.float32), {
-        "binding": values.binding,
-        "onset": start,
-        "mean_above_onset": mean,
-        "strength": float(spectrum.strength.sum()),
-        "smallest_width": float(widths.min()),
-        "largest_width": float(widths.max()),
-    }
-
-
-def _checkpoint(folder: Path, entry: Entry) -> Path:
-    """File of an entry; another version or other parameters give another file."""
-    key = json.dumps([LIBRARY_VERSION, asdict(entry)], sort_keys=True)
-    return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
+    if path.exists():
+        with h5py.File(path) as file:
+            file.visititems(add)
+    return found
 
 
 def build(path: Path, folder: Path, show_progressbar: bool = True) -> None:
-    """Compute what is not in `folder` yet and write the library.
+    """Compute what neither the library nor `folder` holds, and write the library.
 
     Parameters
     ----------
     path : HDF5 file to write.
     folder : Folder of finished entries; a stopped computation goes on from it.
+    show_progressbar : Entries that are left and the time that they take.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for entry in tqdm(entries(), disable=not show_progressbar):
-        checkpoint = _checkpoint(folder, entry)
-        if checkpoint.exists():
+    shipped = _shipped(path)
+    missing = [
+        (kind, entry)
+        for kind in KINDS
+        for entry in kind.entries()
+        if key(kind, entry) not in shipped and not _checkpoint(folder, kind, entry).exists()
+    ]
+    for kind, entry in tqdm(missing, disable=not show_progressbar):
+        try:
+            spectrum, found = kind.compute(entry)
+        except RuntimeError as error:
+            _log.warning("%s is left out: %s", entry.name, error)
             continue
-        absorption, places = compute(entry)
+        checkpoint = _checkpoint(folder, kind, entry)
         temporary = checkpoint.with_suffix(".part")
         with open(temporary, "wb") as file:
-            np.savez(file, absorption=absorption, **places)
+            np.savez(file, spectrum=spectrum, **found)
         temporary.replace(checkpoint)
     write(path, folder)
 
 
 def write(path: Path, folder: Path) -> int:
-    """Write the library from the finished entries of `folder`; returns their number."""
+    """Write the library from what is finished in `folder` and in the library itself; returns the number of entries."""
+    shipped = _shipped(path)
     temporary = path.with_suffix(".part")
     count = 0
     with h5py.File(temporary, "w") as file:
-        axis = file.create_dataset("energy", data=ENERGY_EV.astype(np.float32), compression="gzip")
-        axis.attrs["units"] = "eV from the onset"
-        file.attrs["library_version"] = LIBRARY_VERSION
         file.attrs["licence"] = "GPL-3.0-or-later"
-        for entry in entries():
-            checkpoint = _checkpoint(folder, entry)
-            if not checkpoint.exists():
-                continue
-            with np.load(checkpoint) as saved:
+        for kind in KINDS:
+            axis = file.create_dataset(kind.AXIS, data=kind.ENERGY_EV.astype(np.float32))
+            axis.attrs["units"] = "eV from the onset"
+            for entry in kind.entries():
+                found = _finished(folder, kind, entry) or shipped.get(key(kind, entry))
+                if found is None:
+                    continue
+                spectrum, attributes = found
                 dataset = file.create_dataset(
-                    entry.name, data=saved["absorption"], compression="gzip", shuffle=True
+                    entry.name, data=spectrum.astype(np.float16), compression="gzip", shuffle=True
                 )
-                places = {name: float(saved[name]) for name in saved.files if name != "absorption"}
-            description = asdict(entry) | {"ion": entry.ion} | places
-            description |= {"fano": FANO_Q if entry.edge == "N" else 0.0, "units": "1/eV"}
-            description |= {"program": "edrixs", "program_version": version("edrixs")}
-            for name, value in description.items():
-                dataset.attrs[name] = value
-            count += 1
+                dataset.attrs.update(attributes | {"axis": kind.AXIS})
+                count += 1
     temporary.replace(path)
     return count
+
+
+def _finished(
+    folder: Path, kind: ModuleType, entry: Any
+) -> tuple[np.ndarray, dict[str, Any]] | None:
+    """Spectrum and attributes from the folder of finished entries."""
+    checkpoint = _checkpoint(folder, kind, entry)
+    if not checkpoint.exists():
+        return None
+    with np.load(checkpoint) as saved:
+        places = {name: float(saved[name]) for name in saved.files if name != "spectrum"}
+        spectrum = saved["spectrum"]
+    attributes = entry.description | places | {"units": kind.UNITS, _KEY: key(kind, entry)}
+    attributes |= {"program": kind.PROGRAM, "program_version": version(kind.PROGRAM)}
+    return spectrum, attributes

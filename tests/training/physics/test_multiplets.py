@@ -2,11 +2,9 @@
 
 from dataclasses import replace
 
-import h5py
 import numpy as np
 import pytest
 
-from training.physics import near_edge_library
 from training.physics.multiplets import (
     Lines,
     broadened,
@@ -126,19 +124,3 @@ def test_widths_of_4d_grow_with_energy():
     assert onset(spectrum) == -8.0
     assert core_hole_widths(spectrum, "N", 60) == pytest.approx([0.5, 2.75, 5.0])
     assert core_hole_widths(spectrum, "L", 21) == pytest.approx([0.2, 0.6, 0.6])
-
-
-def test_library_goes_on_and_normalises(edrixs, tmp_path, monkeypatch):
-    fast = [e for e in near_edge_library.entries() if e.ion in ("Cu2+", "Yb3+")][:3]
-    monkeypatch.setattr(near_edge_library, "entries", lambda: fast)
-    path, folder = tmp_path / "near_edges.h5", tmp_path / "entries"
-    near_edge_library.build(path, folder, show_progressbar=False)
-    monkeypatch.setattr(near_edge_library, "compute", lambda entry: pytest.fail("computed again"))
-    near_edge_library.build(path, folder, show_progressbar=False)
-    with h5py.File(path) as file:
-        energy = file["energy"][:]
-        for entry in fast:
-            dataset = file[entry.name]
-            assert np.trapezoid(dataset[:], energy) == pytest.approx(1.0, rel=1e-4)
-            assert dataset.attrs["ion"] == entry.ion
-            assert dataset.attrs["program"] == "edrixs"

@@ -1,0 +1,78 @@
+"""Computed near-edge structures: multiplets of 3d ions and lanthanides, and multiple scattering in crystals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import h5py
+import numpy as np
+
+from hyperspy_eelsid.shipped import shipped
+
+
+@dataclass(frozen=True, eq=False)
+class NearEdge:
+    """One computed spectrum.
+
+    Attributes
+    ----------
+    name
+        Element, edge, and ion or compound, e.g. ``"O/K/MgO"``.
+    energy
+        Energies from the onset [eV], shape (n,).
+    values
+        Absorption, shape (n,): of lines in 1/eV and of unit area; of a crystal relative to the atom without
+        neighbours, thus 0 below the onset and about 1 far above.
+    lines
+        Whether the spectrum is of lines (multiplets) without the continuum behind.
+    attributes
+        What was computed and how: ``element``, ``edge``, ``ion`` or ``compound``, ``program``, ...
+    """
+
+    name: str
+    energy: np.ndarray
+    values: np.ndarray
+    lines: bool
+    attributes: dict[str, Any]
+
+
+@cache
+def entries(element: str, edge: str) -> tuple[NearEdge, ...]:
+    """Spectra of an edge in the library.
+
+    Parameters
+    ----------
+    element
+        Symbol.
+    edge
+        K; L, M or N for the multiplets of both subshells together, such as L3 and L2; or a subshell, L3,
+        for multiple scattering.
+
+    Returns
+    -------
+    The spectra, none if the library has nothing of this edge. Their arrays cannot be written to.
+
+    Examples
+    --------
+    >>> [near_edge.attributes["ten_dq"] for near_edge in entries("Ni", "L")]
+    [-0.6, 0.5, 1.0, 1.4, 1.8, 2.2]
+    """
+    with h5py.File(shipped("edges/near_edges.h5")) as file:
+        return tuple(
+            NearEdge(
+                name=item.name[1:],
+                energy=_read(file[item.attrs["axis"]]),
+                values=_read(item),
+                lines=item.attrs["units"] == "1/eV",
+                attributes=dict(item.attrs),
+            )
+            for item in file.get(f"{element}/{edge}", {}).values()
+        )
+
+
+def _read(dataset: h5py.Dataset) -> np.ndarray:
+    values = dataset[:].astype(float)
+    values.flags.writeable = False
+    return values

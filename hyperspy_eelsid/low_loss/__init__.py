@@ -1,0 +1,11 @@
+"""The low loss: zero-loss peak, inelastic spectrum, band gap and thickness, with their errors."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "model": ["model_zero_loss_peak", "remove_zero_loss_peak"],
+        "result": ["ZeroLossPeak"],
+    },
+)
