@@ -7,6 +7,7 @@ shows is written down in ``how_it_works.md``.
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -18,6 +19,7 @@ from hyperspy_eelsid.identification.network_input import to_network_input
 from training.core_loss.dataset import make_simulator
 from training.core_loss.evaluate import measured
 from training.core_loss.simulation import Simulator
+from training.core_loss.windows import CutWindows, Window
 
 CHOSEN = (
     "atlas_CaCO3_0_0920eV",
@@ -34,21 +36,25 @@ CHOSEN = (
 DRAWS = 300
 
 
-class SameWindow(Simulator):
-    """Draws every spectrum in one window."""
+@dataclass(frozen=True)
+class SameWindow(Window):
+    """One window for all spectra."""
 
-    window = (0, 0)
+    start: int = 0
+    end: int = 0
 
-    def _draw_window(
-        self, rng: np.random.Generator, query: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        return tuple(np.full(len(query), limit) for limit in self.window)
+    def draw(
+        self, rng: np.random.Generator, query: np.ndarray, cut: CutWindows | None = None
+    ) -> dict[str, np.ndarray]:
+        """First and last energy [eV], shape (n,)."""
+        limits = {"window_start": self.start, "window_end": self.end}
+        return {name: np.full(len(query), limit) for name, limit in limits.items()}
 
 
 def main(catalog: Path, picture: Path) -> None:
     """Draw measured spectra, the most alike of 300 simulated ones, and a random one."""
     plain = make_simulator("robust")
-    simulator = SameWindow(plain.recipe.without("mixtures"), plain.compositions, plain.table)
+    only = plain.recipe.without("mixtures", "empty", "other_signals", "broken_channels")
     entries, inputs = measured(
         catalog, lambda signal: to_network_input(signal.data, energy_axis(signal))
     )
@@ -56,7 +62,8 @@ def main(catalog: Path, picture: Path) -> None:
     figure, axes = plt.subplots(5, 2, figsize=(12, 15), layout="constrained")
     for panel, (entry, spectrum) in zip(axes.flat, chosen, strict=True):
         inside = np.flatnonzero(spectrum)
-        simulator.window = inside[0], inside[-1]
+        recipe = replace(only, window=SameWindow(start=inside[0], end=inside[-1]))
+        simulator = Simulator(recipe, plain.compositions, plain.table)
         elements = {*entry["elements"], *entry["dont_care"]} & set(ELEMENTS)
         fractions = np.zeros((DRAWS, len(ELEMENTS)), np.float32)
         fractions[:, [ELEMENT_INDEX[e] for e in elements]] = 1 / len(elements)

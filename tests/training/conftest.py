@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 
 import h5py
 import numpy as np
@@ -50,5 +51,5 @@ def data(tmp_path_factory):
     with h5py.File(path, "w") as file:
         file["spectra"] = np.repeat(np.arange(200, dtype=np.float32)[:, None], 3072, axis=1) / 200
         file["labels"] = (np.arange(200)[:, None] % 80 == np.arange(80)).astype(np.uint8)
-        file.attrs["recipe"] = json.dumps({"name": "pub", "effects": []})
+        file.attrs["recipe"] = json.dumps(asdict(PUB))
     return path

@@ -188,7 +188,7 @@ def write(
         make()  # raises
     described = asdict(RECIPES[recipe].without(*without))
     identity = {
-        "recipe": json.dumps(described | {"effects": sorted(described["effects"])}),
+        "recipe": json.dumps(described),
         "set": set_name,
         "seed": int(seed),
         "spectra": int(spectra),

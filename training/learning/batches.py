@@ -74,7 +74,7 @@ def recipe_of(data: str | Path) -> tuple[str, tuple[str, ...]]:
     with h5py.File(data) as file:
         described = json.loads(file.attrs["recipe"])
     name = described["name"].split("-")[0]
-    return name, tuple(sorted(RECIPES[name].effects - set(described["effects"])))
+    return name, tuple(effect for effect in RECIPES[name].effects if described[effect] is None)
 
 
 def source_of(run: Run) -> Source:

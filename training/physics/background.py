@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 
 from hyperspy_eelsid.identification.network_input import N_CHANNELS
-
-if TYPE_CHECKING:
-    from training.core_loss.recipes import Recipe
+from training.physics.draws import Range, log_uniform, some
 
 WAVES = 3
 
@@ -37,45 +35,94 @@ def power_law(exponent: np.ndarray, start: np.ndarray) -> np.ndarray:
     return np.exp(-exponent[:, None].astype(np.float32) * log_ratio) * (energy >= start)
 
 
-def draw_background(
-    rng: np.random.Generator, recipe: Recipe, empty: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Parameters of the background, n rows each: see :func:`background`.
+@dataclass(frozen=True)
+class PowerLaw:
+    """The published background.
 
-    Parameters
+    Attributes
     ----------
-    empty : Which spectra have no edge, bool, shape (n,). Half of them get a flat or rising background, so that
-        noise and slopes alone are not taken for edges.
+    exponent
+        Of the power law.
     """
-    n = len(empty)
-    p = {"background_exponent": rng.uniform(*recipe.background_exponent, n)}
-    if "backgrounds" in recipe.effects:
-        flat = rng.random(n) < np.where(empty, 0.5, 0.06)
-        p["flat_background"] = np.where(flat, np.sqrt(rng.random(n)), 0)
-        p["background_slope"] = rng.uniform(-0.9, 3, n)
-        p["undulation"] = np.where(rng.random(n) < 0.2, rng.exponential(0.1, n), 0)
-        p["undulation_length"] = np.exp(rng.uniform(np.log(150), np.log(2000), (n, WAVES)))
-        p["undulation_phase"] = rng.uniform(0, 2 * np.pi, (n, WAVES))
-        p["second_background"] = np.where(rng.random(n) < 0.4, rng.random(n) * 0.6, 0)
-        p["second_exponent"] = rng.uniform(*recipe.background_exponent, n)
-        p["edge_tail"] = np.where(rng.random(n) < 0.15, rng.random(n) * 0.5, 0)
-        p["edge_tail_decay"] = rng.uniform(10, 80, n)
+
+    exponent: Range = (2, 4)
+
+    def draw(self, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+        """Exponents, shape (n,)."""
+        return {"background_exponent": rng.uniform(*self.exponent, n)}
+
+
+@dataclass(frozen=True)
+class Backgrounds:
+    """Effect: what measured backgrounds have and a power law has not.
+
+    Attributes
+    ----------
+    flat, flat_empty, slope
+        Share of the spectra with a straight background, that of the empty ones, so that noise and slopes alone are
+        not taken for edges, and its relative rise over the window.
+    waves, wave_height, wave_length
+        Share with long waves of the detector's response, the mean of their exponential height, and their lengths
+        [eV]; log-uniform.
+    second, second_share, second_exponent
+        Share with a second power law, its largest share, and its exponent.
+    tail, tail_share, tail_decay
+        Share with the tail of an edge below the window, which is steeper and is seen from its own onset, its largest
+        share, and the energy in which it decays [eV].
+    removed, removed_share
+        Share of the spectra whose background was subtracted, and how much of it.
+    dark, dark_level
+        Share of those whose dark counts were not, or not well, subtracted, and the standard deviation of what is left
+        in units of the lowest signal in the window.
+    """
+
+    flat: float = 0.06
+    flat_empty: float = 0.5
+    slope: Range = (-0.9, 3.0)
+    waves: float = 0.2
+    wave_height: float = 0.1
+    wave_length: Range = (150.0, 2000.0)
+    second: float = 0.4
+    second_share: float = 0.6
+    second_exponent: Range = (1.5, 5.0)
+    tail: float = 0.15
+    tail_share: float = 0.5
+    tail_decay: Range = (10.0, 80.0)
+    removed: float = 0.08
+    removed_share: Range = (0.97, 1.0)
+    dark: float = 0.2
+    dark_level: float = 0.4
+
+    def draw(self, rng: np.random.Generator, empty: np.ndarray) -> dict[str, np.ndarray]:
+        """Parameters of the background, n rows each.
+
+        Parameters
+        ----------
+        empty
+            Which spectra have no edge, bool, shape (n,).
+        """
+        n = len(empty)
+        flat = rng.random(n) < np.where(empty, self.flat_empty, self.flat)
+        p = {
+            "flat_background": np.where(flat, np.sqrt(rng.random(n)), 0),
+            "background_slope": rng.uniform(*self.slope, n),
+            "undulation": some(rng, self.waves, rng.exponential(self.wave_height, n)),
+            "undulation_length": log_uniform(rng, self.wave_length, (n, WAVES)),
+            "undulation_phase": rng.uniform(0, 2 * np.pi, (n, WAVES)),
+            "second_background": some(rng, self.second, rng.random(n) * self.second_share),
+            "second_exponent": rng.uniform(*self.second_exponent, n),
+            "edge_tail": some(rng, self.tail, rng.random(n) * self.tail_share),
+            "edge_tail_decay": rng.uniform(*self.tail_decay, n),
+        }
         kind = rng.random(n)
-        p["removed_background"] = np.where(kind < 0.08, rng.uniform(0.97, 1.0, n), 0)
-        # that was not, or not well, subtracted: a share of the lowest signal in the window
-        p["dark_level"] = np.where(kind > 0.8, rng.normal(0, 0.4, n), 0)
-    return p
+        removed, dark = kind < self.removed, kind > 1 - self.dark
+        p["removed_background"] = np.where(removed, rng.uniform(*self.removed_share, n), 0)
+        p["dark_level"] = np.where(dark, rng.normal(0, self.dark_level, n), 0)
+        return p
 
-
-def background(recipe: Recipe, p: dict[str, np.ndarray]) -> np.ndarray:
-    """Background under the edges, 1 at the start of the window, float32, shape (n, 3072).
-
-    A power law; with the effect ``backgrounds`` a sum of two, a straight line, long waves of the detector's response,
-    and the tail of an edge below the window, which is steeper and is seen from its own onset.
-    """
-    start = p["window_start"]
-    smooth = power_law(p["background_exponent"], start)
-    if "backgrounds" in recipe.effects:
+    def apply(self, smooth: np.ndarray, p: dict[str, np.ndarray]) -> None:
+        """Change the power laws, shape (n, 3072), in place."""
+        start = p["window_start"]
 
         def column(name: str) -> np.ndarray:
             return p[name].astype(np.float32)[:, None]
@@ -105,4 +152,3 @@ def background(recipe: Recipe, p: dict[str, np.ndarray]) -> np.ndarray:
             waves = np.cos(angle + p["undulation_phase"][row]).sum(axis=1)
             smooth[row] *= np.exp(p["undulation"][row] * waves)
         mix("edge_tail", tail)
-    return smooth

@@ -9,6 +9,7 @@ continuum, and for lines their own oscillator strength on top.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import as_file, files
@@ -21,9 +22,8 @@ from numba import njit
 from scipy.ndimage import gaussian_filter1d
 
 from hyperspy_eelsid.edges import EDGES, ELEMENT_INDEX
+from training.physics.draws import Range
 from training.physics.fine_structure import FAST_MATH, SIGMA_PER_FWHM
-
-Range = tuple[float, float]
 
 SUM_RULE_EV = 50  # over which the strength is kept
 LEAD_EV = 10  # before the onset, for what comes earlier than it
@@ -212,7 +212,7 @@ class ComputedEdges:
     disorder: Range = (0.0, 1e-4)
     behind_lines: float = 0.15
 
-    def draw(self, rows: np.ndarray, entries: Library, uniform) -> None:
+    def draw(self, rows: np.ndarray, entries: Library, uniform: Callable[[], np.ndarray]) -> None:
         """Fill the columns of the computed near edges.
 
         Parameters
@@ -224,7 +224,7 @@ class ComputedEdges:
         """
 
         def within(limits: Range) -> np.ndarray:
-            return limits[0] + (limits[1] - limits[0]) * uniform()
+            return limits[0] + np.ptp(limits) * uniform()
 
         edge = rows["edge"]
         number = entries.number[edge]

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numba import njit
 from scipy.ndimage import gaussian_filter1d
 
 from hyperspy_eelsid.identification.network_input import N_CHANNELS
-
-if TYPE_CHECKING:
-    from training.core_loss.recipes import Recipe
-
-Range = tuple[float, float]
+from training.physics.draws import Range, integers, log_uniform, some
 
 # from here on Poisson's distribution is normal for every purpose of a network
 NORMAL_ABOVE_COUNTS = 1e4
@@ -33,7 +28,6 @@ def count(rng: np.random.Generator, expected: np.ndarray) -> np.ndarray:
 
 def record(
     rng: np.random.Generator,
-    recipe: Recipe,
     edges: np.ndarray,
     smooth: np.ndarray,
     p: dict[str, np.ndarray],
@@ -64,7 +58,7 @@ def record(
         energy, spectrum = _record_at_dispersion(rng, expected[row], counts[row], p, row)
         result[row, energy] = spectrum
         window[row, : energy[0]] = window[row, energy[-1] + 1 :] = False
-    if "backgrounds" in recipe.effects:
+    if "removed_background" in p:
         removed = p["removed_background"].astype(np.float32)
         result -= removed[:, None] * smooth * window
         lowest = np.where(window, expected, np.inf).min(axis=1)
@@ -136,55 +130,82 @@ def uniform_spline(values: np.ndarray, at: np.ndarray) -> np.ndarray:
     return result
 
 
-def draw_detector(rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
-    """Parameters of the effect ``detector``, shape (n,) each: see :func:`degrade`.
+@dataclass(frozen=True)
+class Detector:
+    """Effect: tails of the point spread function, noise of the gain and of the readout, patterns, and artefacts.
 
     Noise and pattern are relative, the readout noise [counts per eV] in units of the counts at the start of the
-    window, lengths and widths in eV.
+    window, lengths and widths in eV. All but lengths and widths are log-uniform where not said otherwise.
+
+    Attributes
+    ----------
+    tails, tail, tail_width
+        Share of the spectra with a tail, its largest share of every electron (uniform), and its half width.
+    noisy_gains, gain_noise
+        Share of the spectra with noise of the gain, and its powers of ten.
+    patterns, fixed_pattern, pattern_length
+        Share with a fixed pattern, its powers of ten, and the largest length over which it varies.
+    readouts, readout_noise
+        Share with readout noise, and its powers of ten.
+    artefacts
+        Share with a spike, a step of the gain, dim last channels, or the shadow of an aperture over the first ones;
+        the shadow twice as likely.
+    spike
+        Largest height of a spike in units of the maximum (uniform).
+    gain_step
+        Standard deviation of a step of the gain.
+    shadow
+        What the first channel in a shadow records (uniform).
     """
 
-    def some(share: float, values: np.ndarray) -> np.ndarray:
-        return np.where(rng.random(n) < share, values, 0)
+    tails: float = 0.5
+    tail: float = 0.3
+    tail_width: Range = (5.0, 40.0)
+    noisy_gains: float = 0.3
+    gain_noise: Range = (-3.5, -1.8)
+    patterns: float = 0.35
+    fixed_pattern: Range = (-3.3, -1.7)
+    pattern_length: float = 40.0
+    readouts: float = 0.2
+    readout_noise: Range = (-4.5, -2.0)
+    artefacts: float = 0.15
+    spike: float = 1.0
+    gain_step: float = 0.02
+    shadow: Range = (0.3, 1.0)
 
-    return {
-        "detector_tail": some(0.5, rng.random(n) * 0.3),
-        "detector_tail_width": rng.uniform(5, 40, n),
-        "gain_noise": some(0.3, 10 ** rng.uniform(-3.5, -1.8, n)),
-        "fixed_pattern": some(0.35, 10 ** rng.uniform(-3.3, -1.7, n)),
-        "pattern_length": np.exp(rng.uniform(0, np.log(40), n)),
-        "readout_noise": some(0.2, 10 ** rng.uniform(-4.5, -2, n)),
-        **_draw_artefacts(rng, n),
-    }
+    def draw(self, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+        """Parameters of the effect, shape (n,) each.
 
+        An artefact has a kind (0 for none), a place in the window (0 to 1), a size, and a length in channels.
+        """
+        p = {
+            "detector_tail": some(rng, self.tails, rng.random(n) * self.tail),
+            "detector_tail_width": rng.uniform(*self.tail_width, n),
+            "gain_noise": some(rng, self.noisy_gains, 10 ** rng.uniform(*self.gain_noise, n)),
+            "fixed_pattern": some(rng, self.patterns, 10 ** rng.uniform(*self.fixed_pattern, n)),
+            "pattern_length": log_uniform(rng, (1.0, self.pattern_length), n),
+            "readout_noise": some(rng, self.readouts, 10 ** rng.uniform(*self.readout_noise, n)),
+        }
+        kind = some(rng, self.artefacts, rng.choice(ARTEFACTS, n))
+        sizes = [
+            np.zeros(n),
+            rng.random(n) * self.spike,
+            rng.normal(0, self.gain_step, n),
+            rng.random(n),  # what dim channels record
+            rng.uniform(*self.shadow, n),
+        ]
+        dim, other = rng.integers(2, 7, n), rng.integers(2, 30, n)
+        return p | {
+            "artefact": kind,
+            "artefact_place": rng.random(n),
+            "artefact_size": np.choose(kind, sizes),
+            "artefact_length": np.where(kind == DIM_END, dim, other),
+        }
 
-def _draw_artefacts(rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
-    """Kind (0 for none), place in the window (0 to 1), size and length in channels of what :func:`_disturb` does."""
-    kind = np.where(rng.random(n) < 0.15, rng.choice(ARTEFACTS, n), 0)
-    sizes = [
-        np.zeros(n),
-        rng.random(n),  # height of a spike in units of the maximum
-        rng.normal(0, 0.02, n),  # of the gain
-        rng.random(n),  # what the last channels record
-        rng.uniform(0.3, 1, n),  # what the first channel in the shadow records
-    ]
-    return {
-        "artefact": kind,
-        "artefact_place": rng.random(n),
-        "artefact_size": np.choose(kind, sizes),
-        "artefact_length": np.where(kind == DIM_END, rng.integers(2, 7, n), rng.integers(2, 30, n)),
-    }
-
-
-def draw_denoising(rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
-    """Width [eV] of the filter of the effect ``denoised``, 0 for none, shape (n,)."""
-    return {"denoising": np.where(rng.random(n) < 0.15, rng.uniform(0.5, 2, n), 0)}
-
-
-def degrade(
-    rng: np.random.Generator, recipe: Recipe, spectra: np.ndarray, p: dict[str, np.ndarray]
-) -> np.ndarray:
-    """Gain and readout noise, fixed pattern, gain steps, spikes, shadowed borders and denoising."""
-    if "detector" in recipe.effects:
+    def apply(
+        self, rng: np.random.Generator, spectra: np.ndarray, p: dict[str, np.ndarray]
+    ) -> None:
+        """Do to the spectra what was drawn, but for the tail."""
         white, pattern = p["gain_noise"], p["fixed_pattern"]
         for row in np.flatnonzero((white > 0) | (pattern > 0)):
             gain = white[row] * rng.standard_normal(N_CHANNELS, dtype=np.float32)
@@ -198,9 +219,29 @@ def degrade(
             spectra[row, cut] += p["readout_noise"][row] * noise
         for row in np.flatnonzero(p["artefact"]):
             _disturb(spectra[row], p, row)
-    if "broken channels" in recipe.effects:
-        recipe.broken_channels.apply(rng, spectra, p)
-    if "denoised" in recipe.effects:
+
+
+@dataclass(frozen=True)
+class Denoising:
+    """Effect: noise that was filtered, so that neighbouring channels are correlated.
+
+    Attributes
+    ----------
+    share
+        Of the spectra.
+    sigma
+        Width of the Gaussian filter [eV].
+    """
+
+    share: float = 0.15
+    sigma: Range = (0.5, 2.0)
+
+    def draw(self, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+        """Width of the filter [eV], 0 for none, shape (n,)."""
+        return {"denoising": some(rng, self.share, rng.uniform(*self.sigma, n))}
+
+    def apply(self, spectra: np.ndarray, p: dict[str, np.ndarray]) -> None:
+        """Filter the spectra inside their windows."""
         channel = np.arange(N_CHANNELS)
         for row in np.flatnonzero(p["denoising"]):
             sigma = p["denoising"][row]
@@ -208,7 +249,6 @@ def degrade(
             weight = gaussian_filter1d(window.astype(np.float32), sigma)
             smoothed = gaussian_filter1d(spectra[row] * window, sigma) / np.maximum(weight, 1e-3)
             spectra[row] = smoothed * window
-    return spectra
 
 
 def _disturb(spectrum: np.ndarray, p: dict[str, np.ndarray], row: int) -> None:
@@ -268,34 +308,29 @@ class BrokenChannels:
 
     def draw(self, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
         """Kind (0 for none), and place in the window, size and length at up to four places, `n` rows each."""
-        kind = np.where(rng.random(n) < self.share, rng.integers(1, CLIPPED + 1, n), 0)
+        kind = some(rng, self.share, integers(rng, (1, CLIPPED), n))
         shape = (n, BROKEN_PLACES)
-
-        def log_uniform(limits: Range) -> np.ndarray:
-            return np.exp(rng.uniform(*np.log(limits), shape))
 
         sizes = [
             np.zeros(shape),
-            log_uniform(self.garbage_size),
-            log_uniform(self.garbage_size),
+            log_uniform(rng, self.garbage_size, shape),
+            log_uniform(rng, self.garbage_size, shape),
             np.zeros(shape),
             rng.normal(0, self.seam, shape),
-            log_uniform(self.spike) * np.where(rng.random(shape) < 0.2, -1, 1),
+            log_uniform(rng, self.spike, shape) * np.where(rng.random(shape) < 0.2, -1, 1),
             rng.uniform(*self.clipped, shape),
         ]
         column = kind[:, None]
         garbage = column <= GARBAGE_LAST
-        lengths = (
-            np.where(garbage, self.garbage[0], self.dead[0]),
-            np.where(garbage, self.garbage[1], self.dead[1]),
-        )
         return {
             "broken": kind,
             "broken_garbage": rng.integers(3, size=n),
-            "broken_places": rng.integers(1, BROKEN_PLACES + 1, n),
+            "broken_places": integers(rng, (1, BROKEN_PLACES), n),
             "broken_place": rng.random(shape),
             "broken_size": np.choose(column, sizes),
-            "broken_length": rng.integers(lengths[0], lengths[1] + 1, shape),
+            "broken_length": np.where(
+                garbage, integers(rng, self.garbage, shape), integers(rng, self.dead, shape)
+            ),
         }
 
     def lost(self, expected: np.ndarray, p: dict[str, np.ndarray]) -> np.ndarray:

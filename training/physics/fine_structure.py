@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
 from scipy import constants
+
+from training.physics.draws import Range, integers
 
 # hbar v / lambda [eV] for an electron of energy eps [eV] and a mean free path of 1 nm: VELOCITY * sqrt(eps)
 VELOCITY_EV_NM = (
@@ -16,6 +20,66 @@ SIGMA_PER_FWHM = 1 / math.sqrt(8 * math.log(2))
 MINIMUM_SIGMA_EV = 0.6
 # sums in any order, so that they are vectorised
 FAST_MATH = {"reassoc", "contract", "arcp", "nsz"}
+
+
+@dataclass(frozen=True)
+class FineStructure:
+    """Random Gaussians, as published.
+
+    Attributes
+    ----------
+    width, peaks
+        Range that they lie in [eV above the onset], and their number.
+    largest_ratio
+        Of their height to that of the edge.
+    atomic_diameter
+        Which sets their width [nm].
+    """
+
+    width: Range = (50.0, 100.0)
+    peaks: tuple[int, int] = (10, 25)
+    largest_ratio: float = 10.0
+    atomic_diameter: Range = (0.025, 0.25)
+
+    def draw(self, rng: np.random.Generator, rows: np.ndarray) -> None:
+        """Fill the columns of the fine structure; the ratio is a share of the largest possible one."""
+        n = len(rows)
+        rows["fine_structure_width"] = rng.uniform(*self.width, n)
+        rows["fine_structure_peaks"] = integers(rng, self.peaks, n)
+        rows["fine_structure_ratio"] = rng.random(n)
+        rows["fine_structure_decay"] = np.inf
+
+
+@dataclass(frozen=True)
+class NearEdge:
+    """Effect: fine structure that dies out, and slow onsets.
+
+    Attributes
+    ----------
+    decay
+        Over which the fine structure dies out [eV]; log-uniform.
+    slow, delay
+        Share of the shells that begin slowly, and over how much [eV].
+    """
+
+    decay: Range = (15.0, 120.0)
+    slow: float = 0.25
+    delay: Range = (2.0, 15.0)
+
+    def draw(self, rows: np.ndarray, uniform: Callable[[], np.ndarray]) -> None:
+        """Fill the columns of this effect.
+
+        Parameters
+        ----------
+        rows
+            Structured array with the columns of :data:`training.physics.ionisation.SUBSHELL`.
+        uniform
+            Function that gives a random number from 0 to 1 for each row, the same for the rows of one shell.
+        """
+        low, high = self.decay
+        rows["fine_structure_decay"] = low * (high / low) ** uniform()
+        delay = self.delay[0] + np.ptp(self.delay) * uniform()
+        rows["delay"] = np.where(uniform() < self.slow, delay, 0)
 
 
 @njit(cache=True, fastmath=FAST_MATH)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -15,15 +16,19 @@ from training.physics.computed_edges import (
     PARTNER_OF_LINES,
     PROFILE_EV,
     SUM_RULE_EV,
+    ComputedEdges,
     add_lines,
     computed_profile,
     library,
     modulate,
 )
 from training.physics.cross_section_table import BEAM_ENERGIES_KEV, COLLECTION_ANGLES_MRAD
+from training.physics.draws import integers
 from training.physics.effective_angle import effective_angle
 from training.physics.fine_structure import (
     FAST_MATH,
+    FineStructure,
+    NearEdge,
     add_profile,
     delay_onset,
     gaussian_profile,
@@ -31,9 +36,8 @@ from training.physics.fine_structure import (
     white_line,
 )
 from training.physics.low_loss import N_PADDED
-
-if TYPE_CHECKING:
-    from training.core_loss.recipes import Recipe
+from training.physics.unlabelled_edges import UnlabelledEdges
+from training.physics.white_lines import WhiteLines, line_kind
 
 N_SIMULATED = 3264  # beyond the last channel, so that it is broadened from both sides
 SIGNAL_RANGE_EV = SUM_RULE_EV
@@ -78,23 +82,6 @@ SUBSHELL = np.dtype(
     ]
 )
 
-_SHARP_LINES = {("L2", z) for z in [*range(19, 31), *range(38, 47)]}
-_SHARP_LINES |= {("L3", z) for _, z in _SHARP_LINES}
-_SHARP_LINES |= {(m, z) for m in ("M4", "M5") for z in range(55, 71)}
-_SHARP_LINES |= {(m, z) for m in ("M2", "M3") for z in [*range(38, 47), *range(55, 72)]}
-_SHARP_LINES |= {(n, z) for n in ("N2", "N3") for z in range(57, 72)}
-_GIANT_RESONANCES = {(n, z) for n in ("N4", "N5") for z in range(57, 71)}
-NO_LINE, SHARP_LINE, GIANT_RESONANCE, NEAR_EDGE_PEAK = 0, 1, 2, 3
-LANTHANUM = 57
-
-
-def _line_kind(subshell: str, atomic_number: int) -> int:
-    if (subshell, atomic_number) in _SHARP_LINES:
-        return SHARP_LINE
-    if (subshell, atomic_number) in _GIANT_RESONANCES:
-        return GIANT_RESONANCE
-    return NEAR_EDGE_PEAK if subshell == "K" else NO_LINE
-
 
 class _EdgeArrays(NamedTuple):
     """The edge table as arrays that compiled code can read; edges of one element are neighbours."""
@@ -124,7 +111,7 @@ class _EdgeArrays(NamedTuple):
             atomic_number=np.array([edge.atomic_number for edge in EDGES]),
             shell=np.array(["KLMNO".index(edge.group) for edge in EDGES]),
             slot=slot,
-            line=np.array([_line_kind(edge.subshell, edge.atomic_number) for edge in EDGES]),
+            line=np.array([line_kind(edge.subshell, edge.atomic_number) for edge in EDGES]),
         )
 
     def group_limits(self) -> tuple[np.ndarray, np.ndarray]:
@@ -166,29 +153,37 @@ def _slot(rows: np.ndarray) -> np.ndarray:
     return np.where(own, EDGE_ARRAYS.slot[rows["edge"]], -1)
 
 
-def _draw_random_structure(rng: np.random.Generator, recipe: Recipe, rows: np.ndarray) -> None:
+@dataclass(frozen=True)
+class EdgeRecipe:
+    """What is drawn for the edges.
+
+    Attributes
+    ----------
+    chemical_shift
+        Largest shift of an edge by its compound [eV], a whole number.
+    fine_structure, near_edge, white_lines, computed_edges, unlabelled_edges
+        What draws their structure; None for effects that are off.
+    """
+
+    chemical_shift: int = 5
+    fine_structure: FineStructure = FineStructure()
+    near_edge: NearEdge | None = None
+    white_lines: WhiteLines | None = None
+    computed_edges: ComputedEdges | None = None
+    unlabelled_edges: UnlabelledEdges | None = None
+
+
+def _plain(rng: np.random.Generator, recipe: EdgeRecipe, rows: np.ndarray) -> None:
     """Random Gaussians for all rows, and nothing else."""
-    n = len(rows)
-    low, high = recipe.fine_structure_width
-    rows["fine_structure_width"] = rng.uniform(low, high, n)
-    low, high = recipe.fine_structure_peaks
-    rows["fine_structure_peaks"] = rng.integers(low, high + 1, n)
-    rows["fine_structure_ratio"] = rng.random(n)
-    rows["fine_structure_decay"] = np.inf
+    recipe.fine_structure.draw(rng, rows)
     rows["continuum"] = 1
     rows["computed"] = rows["second_computed"] = NOT_COMPUTED
 
 
 def draw_subshells(
-    rng: np.random.Generator, recipe: Recipe, fractions: np.ndarray, p: dict[str, np.ndarray]
+    rng: np.random.Generator, recipe: EdgeRecipe, fractions: np.ndarray, p: dict[str, np.ndarray]
 ) -> np.ndarray:
     """What is drawn for each subshell of each sample whose onset is in the simulated range, in order.
-
-    The sharp line of an N4,5 edge of a lanthanide is the 4d to 4f resonance that holds most of its strength. Exchange
-    raises it 10 to 20 eV above the onset and it is as wide (J. L. Dehmer, A. F. Starace, U. Fano, J. Sugar and
-    J. W. Cooper, Phys. Rev. Lett. 26, 1521 (1971)); as the 4f shell fills it comes down to the onset and becomes a few
-    narrow lines. The straight lines for position and width were drawn through what the oxides of Ce, Pr, Nd, Tb, Er
-    and Tm show.
 
     Parameters
     ----------
@@ -227,43 +222,19 @@ def draw_subshells(
     rows["amount"] = fractions[spectrum, atlas.element[edge]]
     limit = recipe.chemical_shift
     rows["chemical_shift"] = np.floor(uniform() * (2 * limit + 1)) - limit
-    _draw_random_structure(rng, recipe, rows)
-    if "near edge" in recipe.effects:
-        rows["fine_structure_decay"] = 15 * 8 ** uniform()
-        rows["delay"] = np.where(uniform() < 0.25, 2 + 13 * uniform(), 0)
-    if "white lines" in recipe.effects:
-        rows["fine_structure_ratio"] *= rng.random(n)
-        position, fwhm = 0.5 + 2.5 * uniform(), 1.2 + 3.3 * uniform() ** 2
-        height, asymmetry = 0.5 * 24 ** uniform(), uniform()
-        kind = np.where(uniform() < 0.85, atlas.line[edge], NO_LINE)
-
-        giant = kind == GIANT_RESONANCE
-        rows["continuum"][giant] = 10 ** -rng.random(giant.sum())
-        rows["delay"][giant] = 3 + 37 * rng.random(giant.sum())
-        filled = atlas.atomic_number[edge] - LANTHANUM
-        place = np.maximum(18 - 1.7 * filled + 2.5 * (position - 1.75), 0)
-        step = np.where(rng.random(n) < 0.5, 4 + 5 * rng.random(n), 0)
-        place += np.where(place > step, -step, step)
-
-        # a pi* line, up to six times the step as in N2, and the broader sigma* above it
-        peak = kind == NEAR_EDGE_PEAK
-        second = peak & (rng.random(n) < 0.6)
-        rows["second_height"] = np.where(second, 0.3 + 1.2 * rng.random(n), 0)
-        rows["second_position"] = position + 4 + 10 * rng.random(n)
-        rows["second_fwhm"] = 2 + 8 * rng.random(n)
-
-        height = np.where(peak, 0.5 * np.maximum(height - 1.2, 0), height)
-        rows["line_height"] = np.where(kind == NO_LINE, 0, height)
-        rows["line_position"] = np.where(giant, place, position)
-        rows["line_fwhm"] = np.where(giant, np.maximum(4 - 0.25 * filled, 1) * fwhm, fwhm)
-        rows["line_asymmetry"] = asymmetry
-    onset = atlas.onset[edge]
-    if "computed edges" in recipe.effects:
+    _plain(rng, recipe, rows)
+    if recipe.near_edge is not None:
+        recipe.near_edge.draw(rows, uniform)
+    if recipe.white_lines is not None:
+        recipe.white_lines.draw(rng, rows, atlas.line[edge], uniform)
+    if recipe.computed_edges is not None:
         recipe.computed_edges.draw(rows, library(), uniform)
-    if "unlabelled edges" in recipe.effects:
+    onset = atlas.onset[edge]
+    if recipe.unlabelled_edges is not None:
         more, more_onsets = recipe.unlabelled_edges.draw(rng, fractions, SUBSHELL)
-        _draw_random_structure(rng, recipe, more)
-        more["chemical_shift"] = rng.integers(-limit, limit + 1, len(fractions))[more["spectrum"]]
+        _plain(rng, recipe, more)
+        shifts = integers(rng, (-limit, limit), len(fractions))
+        more["chemical_shift"] = shifts[more["spectrum"]]
         rows, onset = np.concatenate([rows, more]), np.concatenate([onset, more_onsets])
         order = np.argsort(rows["spectrum"], kind="stable")
         rows, onset = rows[order], onset[order]
@@ -424,7 +395,7 @@ class IonisationEdges(NamedTuple):
 
 def ionisation_edges(
     rng: np.random.Generator,
-    recipe: Recipe,
+    recipe: EdgeRecipe,
     table: np.ndarray,
     fractions: np.ndarray,
     p: dict[str, np.ndarray],
@@ -453,7 +424,7 @@ def ionisation_edges(
     )
     settings = Settings(*(p[name] for name in Settings._fields))
     grid = np.log(COLLECTION_ANGLES_MRAD), np.array(BEAM_ENERGIES_KEV)
-    largest = recipe.fine_structure_ratio
+    largest = recipe.fine_structure.largest_ratio
     entries = library()
     computed = entries.cumulative, entries.lines, entries.place
     slots = _slot(rows)

@@ -2,10 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import fft
 
+from training.physics.draws import Range, integers
+
 N_PADDED = 4096
+
+
+@dataclass(frozen=True)
+class LowLoss:
+    """Zero loss and plasmons.
+
+    Attributes
+    ----------
+    zero_loss_fwhm
+        Width of the zero loss [eV].
+    plasmons, plasmon_energy, plasmon_width
+        Number of the plasmons, their energies and their widths [eV], whole numbers.
+    thickness, thickness_power
+        t/lambda, and the power of the uniform number drawn for it: the larger, the more thin samples.
+    """
+
+    zero_loss_fwhm: Range = (1, 3)
+    plasmons: tuple[int, int] = (2, 5)
+    plasmon_energy: tuple[int, int] = (3, 20)
+    plasmon_width: tuple[int, int] = (3, 20)
+    thickness: Range = (0.1, 1)
+    thickness_power: float = 1
+
+    def draw(self, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+        """Arguments of :func:`low_loss_transfer` but for the detector's tail."""
+        slots = (n, self.plasmons[1])
+        present = np.arange(self.plasmons[1]) < integers(rng, self.plasmons, n)[:, None]
+        thin, thick = self.thickness
+        return {
+            "zero_loss_fwhm": rng.uniform(*self.zero_loss_fwhm, n),
+            "plasmon_energy": integers(rng, self.plasmon_energy, slots) * present,
+            "plasmon_width": integers(rng, self.plasmon_width, slots),
+            "thickness": thin + (thick - thin) * rng.random(n) ** self.thickness_power,
+        }
 
 
 def low_loss_transfer(

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hyperspy_eelsid.identification.network_input import N_CHANNELS
-
-Range = tuple[float, float]
+from training.physics.draws import Range, integers, log_uniform, some
 
 SQUARE, SINE, SAW_TOOTH, LINES, BANDS, LOW_LOSS, RANDOM_WALK, STRAIGHT = range(1, 9)
 PEAKS = 10
@@ -44,24 +43,20 @@ class OtherSignals:
 
     def draw(self, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
         """Kind (0 for none) and numbers of each spectrum, and of up to ten peaks, `n` rows each."""
-
-        def log_uniform(limits: Range, shape: int | tuple[int, int] = n) -> np.ndarray:
-            return np.exp(rng.uniform(*np.log(limits), shape))
-
-        kind = np.where(rng.random(n) < self.share, rng.integers(1, STRAIGHT + 1, n), 0)
+        kind = some(rng, self.share, integers(rng, (1, STRAIGHT), n))
         shape = (n, PEAKS)
         fwhm = np.where(
             kind[:, None] == LINES,
-            log_uniform(self.line_fwhm)[:, None],
-            log_uniform(self.band_fwhm, shape),
+            log_uniform(rng, self.line_fwhm, n)[:, None],
+            log_uniform(rng, self.band_fwhm, shape),
         )
-        number = rng.integers(1, PEAKS + 1, n)
-        height = log_uniform((0.02, 1), shape) * (np.arange(PEAKS) < number[:, None])
+        number = integers(rng, (1, PEAKS), n)
+        height = log_uniform(rng, (0.02, 1), shape) * (np.arange(PEAKS) < number[:, None])
         return {
             "other_signal": kind,
-            "other_periods": log_uniform(self.periods),
+            "other_periods": log_uniform(rng, self.periods, n),
             "other_phase": rng.random(n),
-            "other_floor": log_uniform(self.floor),
+            "other_floor": log_uniform(rng, self.floor, n),
             "other_slope": rng.uniform(-1, 1, n),
             "other_plasmon": rng.uniform(*self.plasmon_energy, n),
             "other_seed": rng.integers(2**31, size=n),

@@ -12,8 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hyperspy_eelsid.edges import EDGES, ELEMENT_INDEX
-
-Range = tuple[float, float]
+from training.physics.draws import Range, log_uniform, some
 
 # Onsets [eV] of the binding energies in the X-ray Data Booklet (A. Thompson et al., Lawrence Berkeley National
 # Laboratory (2009), table 1-1), by borrower and by subshell of the lender
@@ -106,9 +105,8 @@ class UnlabelledEdges:
             Data type :data:`training.physics.ionisation.SUBSHELL` of the rows.
         """
         n = len(fractions)
-        low, high = np.log(self.outside_amount)
         outside = {
-            z: np.where(rng.random(n) < self.outside_share, np.exp(rng.uniform(low, high, n)), 0)
+            z: some(rng, self.outside_share, log_uniform(rng, self.outside_amount, n))
             for z in sorted({edge.atomic_number for edge in BORROWED if edge.element < 0})
         }
         amount = np.stack(
@@ -128,7 +126,7 @@ class UnlabelledEdges:
         result["atomic_number"], result["amount"] = atomic_number, amount[spectrum, which]
         sharp, giant = line == SHARP, line == GIANT
         for kind, limits in ((sharp, self.line_height), (giant, self.giant_height)):
-            result["line_height"][kind] = np.exp(rng.uniform(*np.log(limits), kind.sum()))
+            result["line_height"][kind] = log_uniform(rng, limits, kind.sum())
         result["line_position"] = rng.uniform(0, 3, len(which)) + 8 * giant * rng.random(len(which))
         result["line_fwhm"] = np.where(
             giant, rng.uniform(6, 16, len(which)), rng.uniform(2, 6, len(which))

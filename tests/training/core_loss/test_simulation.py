@@ -5,19 +5,20 @@ import pytest
 from scipy.stats import kstest, uniform
 
 from hyperspy_eelsid.edges import ELEMENTS, ENERGY_MAX_EV, ENERGY_MIN_EV
+from training.core_loss.labels import Visibility, in_window
 from training.core_loss.recipes import RECIPES, ROBUST
 from training.core_loss.simulation import Simulator, jump_ratio_scale
+from training.core_loss.windows import Window
 from training.physics.ionisation import (
     EDGE_ARRAYS,
     GROUP_HIGH,
     GROUP_LOW,
-    NO_LINE,
-    SHARP_LINE,
     SUBSHELL,
     IonisationEdges,
     shifted_channel,
 )
 from training.physics.low_loss import N_PADDED, low_loss_transfer
+from training.physics.white_lines import NO_LINE, SHARP_LINE
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def test_jump_ratio_is_obeyed(pub_simulator, monkeypatch):
     """Without fine structure, noise and broadening the reference edge stands on the background as drawn."""
     monkeypatch.setattr(
         "training.core_loss.simulation.record",
-        lambda rng, recipe, edges, smooth, p: edges / np.maximum(smooth, 1e-30),
+        lambda rng, edges, smooth, p: edges / np.maximum(smooth, 1e-30),
     )
     monkeypatch.setattr("training.core_loss.simulation.low_loss_transfer", lambda *arguments: 1)
     monkeypatch.setattr("training.core_loss.simulation.normalise", lambda spectra: spectra)
@@ -251,7 +252,7 @@ def test_parameters_are_distributed_as_published(pub_simulator):
 
 def test_of_two_groups_the_window_holds_the_first_the_second_or_both(pub_simulator):
     query = np.full(3000, ELEMENTS.index("Si"))
-    start, end = pub_simulator._draw_window(np.random.default_rng(0), query)
+    start, end = Window().draw(np.random.default_rng(0), query).values()
     first = (start <= 99.2 - 10) & (end >= 99.8 + 25)
     second = (start <= 1839 - 10) & (end >= 1839 + 25)
     assert (first | second).all()
@@ -279,14 +280,14 @@ def test_edges_below_readout_noise_or_pattern_are_not_labelled(saw_tooth_table, 
     p |= {"window_start": np.full(320, 400), "window_end": np.full(320, 700)}
     p |= {"energy_offset": np.zeros(320), "counts": np.full(320, 1e6)}
     p |= dict.fromkeys(("readout_noise", "fixed_pattern"), np.zeros(320))
-    p |= {"broken": np.zeros(320, int)}
     signal = np.zeros((320, 80, 2))
     signal[:, ELEMENTS.index("O"), 0] = 0.02 * 50  # 2 % of the counts after the onset
     expected = np.ones((320, 3072), np.float32)
 
     def seen(**changed):
         values = {name: np.full(320, value) for name, value in changed.items()}
-        return simulator._visible(fractions, p | values, signal, expected).any(axis=(1, 2)).mean()
+        seen = Visibility().stands_out(p | values, signal, expected, None)
+        return (seen & in_window(fractions, p)).any(axis=(1, 2)).mean()
 
     assert seen() == 1
     assert seen(readout_noise=0.1) == 0

@@ -1,5 +1,5 @@
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import h5py
 import numpy as np
@@ -42,20 +42,24 @@ def test_too_small_file(data):
 
 def test_recipe_of_a_file(data, tmp_path):
     assert batches.recipe_of(data) == ("pub", ())
-    recipe = ROBUST.without("white lines", "counts")
+    recipe = ROBUST.without("white_lines", "wide_exposure")
     with h5py.File(tmp_path / "robust.h5", "w") as file:
-        described = {"name": recipe.name, "effects": sorted(recipe.effects)}
-        file.attrs["recipe"] = json.dumps(described)
-    assert batches.recipe_of(tmp_path / "robust.h5") == ("robust", ("counts", "white lines"))
+        file.attrs["recipe"] = json.dumps(asdict(recipe))
+    assert batches.recipe_of(tmp_path / "robust.h5") == ("robust", ("wide_exposure", "white_lines"))
 
 
 def test_the_source_of_a_run_is_found_again(data, formulas):
     run = Run(
-        "vit", without=("counts",), published_share=0.5, formulas=formulas, seed=4, batch_size=8
+        "vit",
+        without=("wide_exposure",),
+        published_share=0.5,
+        formulas=formulas,
+        seed=4,
+        batch_size=8,
     )
     make, arguments = batches.source_of(run)
     spectra, _ = make(*arguments)(3)
-    expected, _ = batches.simulated("robust", ("counts",), 0.5, formulas, 4, 8)(3)
+    expected, _ = batches.simulated("robust", ("wide_exposure",), 0.5, formulas, 4, 8)(3)
     np.testing.assert_array_equal(spectra, expected)
     make, arguments = batches.source_of(replace(run, data=data))
     spectra, _ = make(*arguments)(3)

@@ -1,11 +1,8 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy.interpolate import CubicSpline
 
-from training.core_loss.recipes import PUB, ROBUST
-from training.physics.background import background, draw_background
+from training.physics.background import Backgrounds, power_law
 from training.physics.detector import (
     CLIPPED,
     DEAD,
@@ -14,9 +11,8 @@ from training.physics.detector import (
     SEAMS,
     SPIKES,
     BrokenChannels,
+    Detector,
     count,
-    degrade,
-    draw_detector,
     record,
     uniform_spline,
 )
@@ -42,8 +38,12 @@ def parameters(rng):
     }
 
 
-def only(effect):
-    return replace(ROBUST, effects=frozenset({effect}))
+def smooth(p, backgrounds=None):
+    """Power laws with or without the effect on backgrounds."""
+    result = power_law(p["background_exponent"], p["window_start"])
+    if backgrounds is not None:
+        backgrounds.apply(result, p)
+    return result
 
 
 @pytest.mark.parametrize("counts", [0, 0.5, 30, 5e3, 5e4, 1e8])
@@ -54,25 +54,23 @@ def test_noise_has_the_mean_and_the_variance_of_poisson(rng, counts):
 
 
 def test_published_background_is_a_power_law_in_the_window(parameters):
-    smooth = background(PUB, parameters)
+    spectra = smooth(parameters)
     energy = np.arange(300, 901)
-    np.testing.assert_allclose(smooth[0, 300:901], (energy / 300) ** -3, rtol=1e-4)
-    assert not smooth[:, :300].any()
+    np.testing.assert_allclose(spectra[0, 300:901], (energy / 300) ** -3, rtol=1e-4)
+    assert not spectra[:, :300].any()
 
 
 def test_background_starts_at_one_and_is_positive(rng, parameters):
-    recipe = only("backgrounds")
-    p = parameters | draw_background(rng, recipe, np.zeros(N, bool))
+    p = parameters | Backgrounds().draw(rng, np.zeros(N, bool))
     waves = p["undulation"] > 0
-    smooth = background(recipe, p)
-    assert (smooth[:, 300:901] > 0).all()
-    np.testing.assert_allclose(smooth[~waves, 300], 1, rtol=1e-5)
+    spectra = smooth(p, Backgrounds())
+    assert (spectra[:, 300:901] > 0).all()
+    np.testing.assert_allclose(spectra[~waves, 300], 1, rtol=1e-5)
     assert 0.1 < waves.mean() < 0.3
 
 
 def test_half_of_the_empty_spectra_have_a_straight_background(rng):
-    p = draw_background(rng, only("backgrounds"), np.arange(4000) < 2000)
-    flat = p["flat_background"] > 0
+    flat = Backgrounds().draw(rng, np.arange(4000) < 2000)["flat_background"] > 0
     assert flat[:2000].mean() == pytest.approx(0.5, abs=0.05)
     assert flat[2000:].mean() == pytest.approx(0.06, abs=0.02)
 
@@ -80,35 +78,34 @@ def test_half_of_the_empty_spectra_have_a_straight_background(rng):
 @pytest.mark.parametrize("dispersion", [0.1, 0.4, 0.9, 1.3, 4])
 def test_counts_per_eV_do_not_depend_on_the_dispersion(rng, parameters, dispersion):
     p = parameters | {"dispersion": np.full(N, dispersion), "counts": np.full(N, 1e6)}
-    smooth = background(PUB, p)
-    result = record(rng, PUB, np.zeros_like(smooth), smooth, p)
+    spectra = smooth(p)
+    result = record(rng, np.zeros_like(spectra), spectra, p)
     inside = slice(310, 890)
-    np.testing.assert_allclose(result[:, inside].mean(axis=0), smooth[0, inside], rtol=2e-3)
+    np.testing.assert_allclose(result[:, inside].mean(axis=0), spectra[0, inside], rtol=2e-3)
     assert not result[:, :299].any() and not result[:, 902:].any()
 
 
 def test_nothing_is_subtracted_where_nothing_was_recorded(rng, parameters):
-    recipe = only("backgrounds")
-    p = parameters | draw_background(rng, recipe, np.zeros(N, bool))
-    p |= {"dispersion": np.full(N, 3.9)}
-    smooth = background(recipe, p)
-    result = record(rng, recipe, np.zeros_like(smooth), smooth, p)
+    p = parameters | Backgrounds().draw(rng, np.zeros(N, bool)) | {"dispersion": np.full(N, 3.9)}
+    spectra = smooth(p, Backgrounds())
+    result = record(rng, np.zeros_like(spectra), spectra, p)
     first = (result != 0).argmax(axis=1)
     assert (result[np.arange(N), first] > -0.5).all()
 
 
 def test_readout_noise_has_the_drawn_width_inside_the_window(rng, parameters):
-    recipe = only("detector")
+    effect = Detector()
     quiet = dict.fromkeys(("gain_noise", "fixed_pattern"), np.zeros(N))
-    p = parameters | draw_detector(rng, N) | quiet | {"readout_noise": np.full(N, 1e-3)}
-    spectra = degrade(rng, recipe, np.zeros((N, 3072), np.float32), p)
+    p = parameters | effect.draw(rng, N) | quiet | {"readout_noise": np.full(N, 1e-3)}
+    spectra = np.zeros((N, 3072), np.float32)
+    effect.apply(rng, spectra, p)
     widths = np.median(spectra[:, 340:890].std(axis=1))
     assert widths == pytest.approx(1e-3, rel=0.02)
     assert not spectra[:, :300].any() and not spectra[:, 901:].any()
 
 
 def test_detector_noise_is_drawn_for_some_spectra(rng):
-    p = draw_detector(rng, 4000)
+    p = Detector().draw(rng, 4000)
     for name, share in {"gain_noise": 0.3, "fixed_pattern": 0.35, "readout_noise": 0.2}.items():
         assert (p[name] > 0).mean() == pytest.approx(share, abs=0.03), name
 
