@@ -196,8 +196,10 @@ def feff_input(entry: Scattering, site: int, extended: bool) -> str:
     distance = np.linalg.norm(places, axis=1)
     # the radii lie between shells of atoms, which must not be cut
     radius = _between(distance, CLUSTER_ATOMS)
-    potential_radius = max(POTENTIAL_RADIUS, _between(distance, POTENTIAL_ATOMS))
-    kinds = list(dict.fromkeys(entry.crystal.elements))
+    kinds = list(entry.crystal.elements)
+    # the cluster of the potential needs an atom of each kind beside the one at its centre
+    atoms = max(POTENTIAL_ATOMS, *(elements.index(name, 1) + 1 for name in kinds))
+    potential_radius = max(POTENTIAL_RADIUS, distance[atoms - 1] + 0.1)
     lines = [f"TITLE {entry.compound}", f"EDGE {entry.subshell}", "S02 1.0"]
     lines += [f"EXCHANGE 0 0 {ABSORPTIVE_POTENTIAL_EV} 2"]
     lines += [f"SCF {potential_radius:.3f} 1 30 0.2 1"]
