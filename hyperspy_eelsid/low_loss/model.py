@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-METHODS = ("auto", "vacuum", "gaussian process", "network", "power law")
+METHODS = ("auto", "vacuum", "gaussian process", "power law")
 # what ln(counts / base) may do; with a vacuum spectrum its level is known but for the amplitude of the peak
 VACUUM_PROCESS = Process(level=1.0, slope=0.1, amplitude=0.03, stray=0.08)
 # far out the tails of spectrometers fall off with a power between 2 and 3.5
@@ -373,8 +373,7 @@ def model_zero_loss_peak(
     vacuum : Spectrum or image of the vacuum under the same conditions; or which pixels are vacuum, as a mask; or
         ``"auto"`` to look for them; None without vacuum.
     method : ``"vacuum"``, the vacuum's peak times a Gaussian process, which is best; ``"gaussian process"`` of the
-        logarithms of counts and energy, best without vacuum; ``"network"``, that of Roest et al. (2021);
-        ``"power law"``, for comparison. ``"auto"`` takes the first where there is vacuum, else the second.
+        logarithms of counts and energy, best without vacuum; ``"power law"``, for comparison. ``"auto"`` takes the first where there is vacuum, else the second.
     zlp_range : First and last energy from the peak [eV] between which there is zero loss alone; by default found in the
         data.
     random_state : Seed of all that is drawn.
@@ -519,8 +518,6 @@ def fit_model(
             end = end_without_vacuum(sample.counts, axis, fwhm, sample.noise)
         zlp_range = range_start(end, fwhm), end
     zlp_range = _checked_range(zlp_range, axis, fwhm)
-    if method == "network":
-        raise NotImplementedError
     vacuum = method == "vacuum"
     process = {"vacuum": VACUUM_PROCESS, "gaussian process": PLAIN_PROCESS}.get(method, POWER_LAW)
     tail = ProcessTail(

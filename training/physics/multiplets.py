@@ -45,7 +45,8 @@ class Transition:
 
 # Mean-field integrals are reduced because the configurations that are left out screen them, most for 4d-4f, which
 # overlap (B. T. Thole et al., Phys. Rev. B 32, 5107 (1985); A. Kotani, H. Ogasawara, J. Electron Spectrosc. 60,
-# 257 (1992)). Those of L are 80 % of Hartree-Fock integrals, which ours exceed by 3 to 5 %. The factors of N are those with
+# 257 (1992)). Those of L are 80 % of Hartree-Fock integrals, which ours exceed by 3 to 5 %. The
+# factors of N are those with
 # which the lines of measured oxides lie at their places.
 TRANSITIONS = {
     "L": Transition("d", "p", (3, 2), (2, 1), (0.77, 0.775, 0.765)),
@@ -56,7 +57,8 @@ TRANSITIONS = {
     "O 5f": Transition("f", "d", (5, 3), (5, 2), (0.80, 0.75, 0.66)),
 }
 # The magnetic interaction of the electrons (M. Blume, R. E. Watson, Proc. R. Soc. A 270, 127 (1962)), which our atoms
-# lack, lowers spin-orbit constants. Divided by 1 + this / Z, 2p and 3d constants are within 1 % and 5 % those of Cowan's
+# lack, lowers spin-orbit constants. Divided by 1 + this / Z, 2p and 3d constants are within 1 %
+# and 5 % those of Cowan's
 # program, whose multiplets have measured distances of L2 from L3.
 _MAGNETIC = {"core": 1.9, "valence": 10.5}
 
@@ -168,9 +170,7 @@ def integrals(atomic_number: int, edge: str, electrons: int | None = None) -> In
         direct=direct(ground),
         excited_direct=direct(excited),
         core_direct=tuple(_slater(excited, v * v, c * c, k) for k in range(2, 2 * lc + 1, 2)),
-        exchange=tuple(
-            _slater(excited, v * c, v * c, k) for k in range(lv - lc, lv + lc + 1, 2)
-        ),
+        exchange=tuple(_slater(excited, v * c, v * c, k) for k in range(lv - lc, lv + lc + 1, 2)),
         spin_orbit=valence_spin_orbit(ground),
         excited_spin_orbit=valence_spin_orbit(excited),
         core_spin_orbit=_spin_orbit(excited, *transition.core_shell) / magnetic["core"],

@@ -109,7 +109,8 @@ def solve(atomic_number: int, changes: Changes = ()) -> Atom:
     References
     ----------
     Exchange: J. C. Slater, Phys. Rev. 81, 385 (1951), eq. 16, -3/2 (3 rho / pi)^(1/3).
-    Tail: R. Latter, Phys. Rev. 99, 510 (1955), the potential is nowhere weaker than that of the ion and one more charge.
+    Tail: R. Latter, Phys. Rev. 99, 510 (1955), the potential is nowhere weaker than that of the ion and
+    one more charge.
     Starting potential: T. Tietz, J. Chem. Phys. 25, 787 (1956), Thomas-Fermi screening 1 / (1 + 0.53625 x)^2.
     """
     grid = Grid(atomic_number)
