@@ -373,7 +373,8 @@ def model_zero_loss_peak(
     vacuum : Spectrum or image of the vacuum under the same conditions; or which pixels are vacuum, as a mask; or
         ``"auto"`` to look for them; None without vacuum.
     method : ``"vacuum"``, the vacuum's peak times a Gaussian process, which is best; ``"gaussian process"`` of the
-        logarithms of counts and energy, best without vacuum; ``"power law"``, for comparison. ``"auto"`` takes the first where there is vacuum, else the second.
+        logarithms of counts and energy, best without vacuum; ``"power law"``, for comparison. ``"auto"`` takes
+        the first where there is vacuum, else the second.
     zlp_range : First and last energy from the peak [eV] between which there is zero loss alone; by default found in the
         data.
     random_state : Seed of all that is drawn.
