@@ -142,21 +142,22 @@ def noise_levels(spectra: np.ndarray, background: Background) -> tuple[np.ndarra
     The third differences of neighbouring channels tell both: of counted electrons they are zero and one. The constant
     is that of spectra whose background has been removed.
     """
-    expected = np.maximum(smooth(spectra, 5), 0)
+    expected = np.maximum(smooth(spectra, 5), 0)[:, 2:-1]
     top = expected.max(axis=1, keepdims=True)
-    squares = np.full(spectra.shape, np.nan)
-    third = np.diff(spectra, 3, axis=1)
-    squares[:, 2 : 2 + third.shape[1]] = third**2 / (_DIFFERENCES * _MEDIAN_OF_SQUARES)
-    recorded = background.values.any(axis=1, keepdims=True)
-    low = np.maximum(expected, LEAST_COUNTS * top) + _SMALLEST**2
-    relative = np.nanmedian(squares / low, axis=1, keepdims=True)
-    floor = _median_where(squares, expected < 0.1 * top)
-    above = np.maximum(expected, 0.3 * top) + _SMALLEST**2
-    slope = _median_where((squares - floor) / above, expected > 0.3 * top)
-    return (
-        np.where(recorded, 0, floor) + _SMALLEST * top**2 + _SMALLEST**2,
-        np.where(recorded, relative, np.maximum(slope, 0)),
-    )
+    squares = np.diff(spectra, 3, axis=1) ** 2 / (_DIFFERENCES * _MEDIAN_OF_SQUARES)
+    constant = np.zeros((len(spectra), 1))
+    slope = np.zeros((len(spectra), 1))
+    recorded = background.values.any(axis=1)
+    if recorded.any():
+        low = np.maximum(expected[recorded], LEAST_COUNTS * top[recorded]) + _SMALLEST**2
+        slope[recorded] = np.median(squares[recorded] / low, axis=1, keepdims=True)
+    if not recorded.all():
+        rest = ~recorded
+        counts, part, highest = expected[rest], squares[rest], top[rest]
+        constant[rest] = _median_where(part, counts < 0.1 * highest)
+        above = np.maximum(counts, 0.3 * highest) + _SMALLEST**2
+        slope[rest] = _median_where((part - constant[rest]) / above, counts > 0.3 * highest)
+    return constant + _SMALLEST * top**2 + _SMALLEST**2, np.maximum(slope, 0)
 
 
 def noise_variance(
@@ -215,12 +216,10 @@ def shared_noise(
 
 def _median_where(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """Median of the chosen channels of each spectrum, zero where there is none, shape (n, 1)."""
-    kept = np.where(chosen, values, np.nan)
-    some = np.isfinite(kept).any(axis=1)
-    result = np.zeros(len(values))
-    if some.any():
-        result[some] = np.nanmedian(kept[some], axis=1)
-    return result[:, np.newaxis]
+    count = chosen.sum(axis=1, keepdims=True)
+    ordered = np.sort(np.where(chosen, values, np.inf), axis=1)
+    middle = np.take_along_axis(ordered, np.maximum(count - 1, 0) // 2, axis=1)
+    return np.where(count > 0, middle, 0)
 
 
 def smooth(spectra: np.ndarray, channels: int) -> np.ndarray:

@@ -22,7 +22,7 @@ from hyperspy_eelsid.networks.session import Networks
 from hyperspy_eelsid.oxidation.background import background_window, smooth
 from hyperspy_eelsid.oxidation.edge import Region, WhiteLineEdge
 from hyperspy_eelsid.oxidation.preparation import NORMS, Preparation
-from hyperspy_eelsid.oxidation.white_lines import IRON, RATIO_COLUMN, measure
+from hyperspy_eelsid.oxidation.white_lines import IRON, RATIO_COLUMN, find_lines, measured
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -364,10 +364,11 @@ def _vectors_of(
     window = background_window(region.energy, edge, background)
     if not len(spectra):
         return np.empty((0, len(preparation.energy))), np.empty(0)
-    measured = measure(spectra, variance, energy=region.energy, edge=edge, window=window)
-    seen = np.isfinite(measured[:, 0])
-    vectors = preparation.vectors(spectra, variance, region.energy, window)
-    return vectors[seen], measured[seen, RATIO_COLUMN]
+    lines = find_lines(spectra, variance, energy=region.energy, edge=edge, window=window)
+    values = measured(lines, region.energy)
+    seen = np.isfinite(values[:, 0])
+    vectors = preparation.vectors(lines.net, lines.places[0], region.energy)
+    return vectors[seen], values[seen, RATIO_COLUMN]
 
 
 def _check_duplicates(training: TrainingSet) -> None:

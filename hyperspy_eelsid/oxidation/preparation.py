@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hyperspy_eelsid.oxidation.background import fit_background, noise_variance, smooth
+from hyperspy_eelsid.oxidation.background import smooth
 from hyperspy_eelsid.oxidation.edge import WhiteLineEdge
-from hyperspy_eelsid.oxidation.peaks import line_places
 
 STEP_EV = 0.1
 BEFORE_EV, AFTER_EV = 10.0, 9.0  # of the first and of the second line
@@ -37,28 +36,17 @@ class Preparation:
         end = WhiteLineEdge.of(self.edge).distance + AFTER_EV
         return STEP_EV * np.arange(round(-BEFORE_EV / STEP_EV), round(end / STEP_EV))
 
-    def vectors(
-        self,
-        spectra: np.ndarray,
-        variance: float | np.ndarray | None,
-        energy: np.ndarray,
-        window: slice | None,
-    ) -> np.ndarray:
+    def vectors(self, net: np.ndarray, first_line: np.ndarray, energy: np.ndarray) -> np.ndarray:
         """Vectors of spectra, shape (n, len(self.energy)), not normalised.
 
         Parameters
         ----------
-        spectra, variance : Counts and their variance, None where it is not known, shape (n, n_channels).
+        net : Spectra without background, shape (n, n_channels).
+        first_line : Energy of the maximum of the first line [eV], shape (n,).
         energy : Shape (n_channels,) [eV].
-        window : Channels of the background, None where it has been removed.
         """
-        edge = WhiteLineEdge.of(self.edge)
-        background = fit_background(spectra, energy, window)
-        net = spectra - background.values
-        place = np.full(len(net), edge.onsets[0])
-        if self.align:
-            noise = noise_variance(spectra, background, variance)
-            place = line_places(net, noise, energy, edge)[0][0]
+        onset = WhiteLineEdge.of(self.edge).onsets[0]
+        place = first_line if self.align else np.full(len(net), onset)
         dispersion = energy[1] - energy[0]
         net = smooth(net, 2 * int(STEP_EV / dispersion / 2) + 1)
         ends = max(1, round(ENDS_EV / dispersion))

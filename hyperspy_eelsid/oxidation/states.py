@@ -10,7 +10,7 @@ import numpy as np
 from hyperspy_eelsid.oxidation.background import background_window
 from hyperspy_eelsid.oxidation.classifier import LEAST_SIMILARITY, OxidationStateClassifier
 from hyperspy_eelsid.oxidation.edge import Region, WhiteLineEdge
-from hyperspy_eelsid.oxidation.white_lines import RATIO_COLUMN, measure
+from hyperspy_eelsid.oxidation.white_lines import RATIO_COLUMN, find_lines, measured
 
 if TYPE_CHECKING:
     from exspy.signals import EELSSpectrum
@@ -161,12 +161,13 @@ def _judged(
     classifier: OxidationStateClassifier,
 ) -> np.ndarray:
     """Probabilities, state, similarity, acceptance and agreement, shape (n, n_labels + 4)."""
-    measured = measure(spectra, variance, energy=energy, edge=edge, window=window)
-    vectors = classifier.preparation.vectors(spectra, variance, energy, window)
+    lines = find_lines(spectra, variance, energy=energy, edge=edge, window=window)
+    values = measured(lines, energy)
+    vectors = classifier.preparation.vectors(lines.net, lines.places[0], energy)
     probability, similarity = classifier.predict(vectors)
-    accepted = np.isfinite(measured[:, 0]) & (similarity >= LEAST_SIMILARITY)
+    accepted = np.isfinite(values[:, 0]) & (similarity >= LEAST_SIMILARITY)
     state = probability.argmax(axis=1).astype(float)
-    ratio = measured[:, RATIO_COLUMN]
+    ratio = values[:, RATIO_COLUMN]
     positive = ratio > 0
     logarithm = np.log(np.where(positive, ratio, 1))[:, np.newaxis]
     nearest = np.abs(logarithm - np.log(classifier.ratios)).argmin(axis=1)

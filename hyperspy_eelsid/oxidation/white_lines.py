@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, fields, replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import dask
 import dask.array as da
@@ -277,13 +277,49 @@ def measure(
     -------
     Shape (n, 10).
     """
+    return measured(find_lines(spectra, variance, energy=energy, edge=edge, window=window), energy)
+
+
+class Lines(NamedTuple):
+    """White lines of spectra, which the areas and what a classifier sees are read from.
+
+    Attributes
+    ----------
+    net : Spectra without background, shape (n, n_channels).
+    noise : Their variance, shape (n, n_channels).
+    background : What was taken off.
+    places : Energies of the maxima of both lines [eV], shape (2, n).
+    spreads : Variances of the places [eV²], shape (2, n).
+    """
+
+    net: np.ndarray
+    noise: np.ndarray
+    background: Background
+    places: np.ndarray
+    spreads: np.ndarray
+
+
+def find_lines(
+    spectra: np.ndarray,
+    variance: float | np.ndarray | None,
+    *,
+    energy: np.ndarray,
+    edge: WhiteLineEdge,
+    window: slice | None,
+) -> Lines:
+    """Take off the background and find the lines; arguments as those of :func:`measure`."""
     background = fit_background(spectra, energy, window)
     noise = noise_variance(spectra, background, variance)
     if variance is None:
         noise = noise * shared_noise(spectra, noise, before_edge(energy, edge))
     net = spectra - background.values
-    places, spreads = line_places(net, noise, energy, edge)
-    areas, covariance, level = _areas(net, noise, background, energy, places)
+    return Lines(net, noise, background, *line_places(net, noise, energy, edge))
+
+
+def measured(lines: Lines, energy: np.ndarray) -> np.ndarray:
+    """What :func:`measure` gives, of lines that have been found."""
+    net, places, spreads = lines.net, lines.places, lines.spreads
+    areas, covariance, level = _areas(net, lines.noise, lines.background, energy, places)
     top = integral(net, energy, places[0] - TOP_EV, places[0] + TOP_EV) / (2 * TOP_EV)
     with np.errstate(all="ignore"):
         ratio = areas[0] / areas[1]
