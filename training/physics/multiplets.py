@@ -16,7 +16,7 @@ from scipy import constants
 from scipy.linalg import eigh_tridiagonal
 from scipy.sparse.linalg import eigsh
 
-from training.physics.gos.atom import Atom, Changes, solve
+from training.physics.gos.atom import Atom, solve
 from training.physics.gos.dirac import HARTREE_EV
 
 BOLTZMANN_EV = constants.value("Boltzmann constant in eV/K")
@@ -45,22 +45,12 @@ class Transition:
 
 # Mean-field integrals are reduced because the configurations that are left out screen them, most for 4d-4f, which
 # overlap (B. T. Thole et al., Phys. Rev. B 32, 5107 (1985); A. Kotani, H. Ogasawara, J. Electron Spectrosc. 60,
-# 257 (1992)). Those of L are 80 % of Hartree-Fock integrals, which ours exceed by 3 to 5 %. The
-# factors of N are those with
-# which the lines of measured oxides lie at their places.
+# 257 (1992)). The factors of N are those with which the lines of measured oxides lie at their places.
 TRANSITIONS = {
-    "L": Transition("d", "p", (3, 2), (2, 1), (0.77, 0.775, 0.765)),
+    "L": Transition("d", "p", (3, 2), (2, 1), (0.80, 0.80, 0.80)),
     "M": Transition("f", "d", (4, 3), (3, 2), (0.85, 0.85, 0.85)),
     "N": Transition("f", "d", (4, 3), (4, 2), (0.85, 0.75, 0.66)),
-    # actinides
-    "N 5f": Transition("f", "d", (5, 3), (4, 2), (0.80, 0.80, 0.80)),
-    "O 5f": Transition("f", "d", (5, 3), (5, 2), (0.80, 0.75, 0.66)),
 }
-# The magnetic interaction of the electrons (M. Blume, R. E. Watson, Proc. R. Soc. A 270, 127 (1962)), which our atoms
-# lack, lowers spin-orbit constants. Divided by 1 + this / Z, 2p and 3d constants are within 1 %
-# and 5 % those of Cowan's
-# program, whose multiplets have measured distances of L2 from L3.
-_MAGNETIC = {"core": 1.9, "valence": 10.5}
 
 
 @dataclass(frozen=True)
@@ -69,21 +59,17 @@ class Integrals:
 
     Attributes
     ----------
-    direct : F2, F4 (and F6) of the valence shell in the ground configuration.
-    excited_direct : The same with the core hole.
+    direct : F2, F4 (and F6) of the valence shell.
     core_direct : F2 (and F4) between valence and core.
     exchange : G1, G3 (and G5) between valence and core.
-    spin_orbit, excited_spin_orbit, core_spin_orbit : Constants zeta of the valence shell without and with the core
-        hole, and of the core.
+    spin_orbit, core_spin_orbit : Constants zeta of valence and core.
     binding : Binding energy of the core shell with j = l + 1/2.
     """
 
     direct: tuple[float, ...]
-    excited_direct: tuple[float, ...]
     core_direct: tuple[float, ...]
     exchange: tuple[float, ...]
     spin_orbit: float
-    excited_spin_orbit: float
     core_spin_orbit: float
     binding: float
 
@@ -126,66 +112,36 @@ def _spin_orbit(atom: Atom, n: int, angular: int) -> float:
 _solve = lru_cache(maxsize=8)(solve)
 
 
-def integrals(atomic_number: int, edge: str, electrons: int | None = None) -> Integrals:
-    """Slater integrals and spin-orbit constants of a free ion, or of a lanthanide's atom.
+def integrals(atomic_number: int, edge: str) -> Integrals:
+    """Slater integrals and spin-orbit constants of a free neutral atom.
 
-    Integrals of the ground configuration are those of the ion, integrals with the core hole those of Slater's
-    transition state, in which half an electron is excited: with the whole hole they would be 9 to 14 % larger than
-    those of Hartree-Fock, without it 6 % smaller. The 4f shell of a neutral lanthanide is that of the trivalent ion.
+    The atom, not the ion, is solved: its 3d shell is that of the divalent ion, and its 4f shell that of the
+    trivalent ion. Other valences change the integrals of 3d by some 10 % for each electron, about as much as
+    the reduction of the integrals is uncertain.
 
     Parameters
     ----------
-    atomic_number : 20 to 29 for L, 57 to 70 for M and N, 90 and 92 for "N 5f" and "O 5f".
-    edge : Key of `TRANSITIONS`.
-    electrons : In the open shell of the ion; all shells outside the noble gas are otherwise empty. None for the
-        neutral atom.
+    atomic_number : 21 to 29 for L, 58 to 70 for M and N.
+    edge : L, M or N.
 
     References
     ----------
     R. D. Cowan, The Theory of Atomic Structure and Spectra (1981), eqs. 6.41 and 10.9. A spin-orbit constant is
     the splitting of j = l -+ 1/2 divided by l + 1/2.
-    J. C. Slater, The Self-Consistent Field for Molecules and Solids (1974), chapter 2, for the transition state.
     """
     transition = TRANSITIONS[edge]
-    if electrons is None:
-        ground = excited = _solve(atomic_number)
-    else:
-        # an empty shell has no orbital of its own: only the excited configuration is asked for
-        ground = _solve(atomic_number, _ionic(transition, max(electrons, 0.5), 0.0))
-        excited = _solve(atomic_number, _ionic(transition, electrons + 0.5, 0.5))
+    atom = _solve(atomic_number)
     lv, lc = transition.valence_shell[1], transition.core_shell[1]
-    magnetic = dict.fromkeys(_MAGNETIC, 1.0)
-    if edge == "L":
-        magnetic = {shell: 1 + share / atomic_number for shell, share in _MAGNETIC.items()}
-    v, c = _radial(excited, *transition.valence_shell), _radial(excited, *transition.core_shell)
-
-    def direct(atom: Atom) -> tuple[float, ...]:
-        density = _radial(atom, *transition.valence_shell) ** 2
-        return tuple(_slater(atom, density, density, k) for k in range(2, 2 * lv + 1, 2))
-
-    def valence_spin_orbit(atom: Atom) -> float:
-        return _spin_orbit(atom, *transition.valence_shell) / magnetic["valence"]
-
+    v = _radial(atom, *transition.valence_shell)
+    c = _radial(atom, *transition.core_shell)
     return Integrals(
-        direct=direct(ground),
-        excited_direct=direct(excited),
-        core_direct=tuple(_slater(excited, v * v, c * c, k) for k in range(2, 2 * lc + 1, 2)),
-        exchange=tuple(_slater(excited, v * c, v * c, k) for k in range(lv - lc, lv + lc + 1, 2)),
-        spin_orbit=valence_spin_orbit(ground),
-        excited_spin_orbit=valence_spin_orbit(excited),
-        core_spin_orbit=_spin_orbit(excited, *transition.core_shell) / magnetic["core"],
-        binding=-excited.energies[transition.core_shell[0], -lc - 1] * HARTREE_EV,
+        direct=tuple(_slater(atom, v * v, v * v, k) for k in range(2, 2 * lv + 1, 2)),
+        core_direct=tuple(_slater(atom, v * v, c * c, k) for k in range(2, 2 * lc + 1, 2)),
+        exchange=tuple(_slater(atom, v * c, v * c, k) for k in range(lv - lc, lv + lc + 1, 2)),
+        spin_orbit=_spin_orbit(atom, *transition.valence_shell),
+        core_spin_orbit=_spin_orbit(atom, *transition.core_shell),
+        binding=-atom.energies[transition.core_shell[0], -lc - 1] * HARTREE_EV,
     )
-
-
-def _ionic(transition: Transition, electrons: float, holes: float) -> Changes:
-    """Changes of the neutral atom's configuration to that of an ion."""
-    (n, lv), (n_core, lc) = transition.valence_shell, transition.core_shell
-    outside = {(3, 2): ("4s",), (4, 3): ("5d", "6s"), (5, 3): ("6d", "7s")}[n, lv]
-    changes = dict.fromkeys(outside, 0.0)
-    changes[f"{n}{'spdf'[lv]}"] = electrons
-    changes[f"{n_core}{'spdf'[lc]}"] = 4 * lc + 2 - holes
-    return tuple(changes.items())
 
 
 def _edrixs() -> Any:
@@ -216,22 +172,19 @@ def _operators(
     transition = TRANSITIONS[edge]
     valence, core, exchange = scales or transition.scales
     direct = [valence * x for x in values.direct]
-    excited_direct = [valence * x for x in values.excited_direct]
     core_direct = [core * x for x in values.core_direct]
     core_exchange = [exchange * x for x in values.exchange]
     # F0 chosen such that the mean of either configuration is at zero; the filled core has no term splitting
-    both = [edrixs.get_F0(transition.valence + transition.core, *core_exchange), *core_direct]
-    both += core_exchange + [0.0] * (transition.core_shell[1] + 1)
-    ground, excited = (
-        [edrixs.get_F0(transition.valence, *f), *f, *both] for f in (direct, excited_direct)
-    )
+    slater = [edrixs.get_F0(transition.valence, *direct), *direct]
+    slater += [edrixs.get_F0(transition.valence + transition.core, *core_exchange), *core_direct]
+    slater += core_exchange + [0.0] * (transition.core_shell[1] + 1)
     field = _tetragonal_field(edrixs, ten_dq, ds, dt) if transition.valence == "d" else None
     model = edrixs.model_1v1c(
         (transition.valence, transition.core),
-        v_soc=(values.spin_orbit, values.excited_spin_orbit),
+        v_soc=(values.spin_orbit, values.spin_orbit),
         c_soc=values.core_spin_orbit,
         v_noccu=electrons,
-        slater=(ground, excited),
+        slater=(slater, slater),
         v_cfmat=field,
         sparse_U=True,
     )
@@ -256,7 +209,7 @@ def ground_levels(
     Parameters
     ----------
     values : Radial integrals.
-    edge : Key of `TRANSITIONS`.
+    edge : L, M or N.
     electrons : In the valence shell.
     count : Number of levels.
     options : Scale factors and crystal field, as of :func:`lines`.
@@ -306,7 +259,7 @@ def lines(
     Parameters
     ----------
     values : Radial integrals.
-    edge : Key of `TRANSITIONS`.
+    edge : L, M or N.
     electrons : In the valence shell of the ground state.
     scales : Reduction of Fk of the valence shell, Fk and Gk with the core; None for the usual ones.
     ten_dq : Cubic crystal field 10Dq [eV], only for L; positive where e_g lies above t_2g (octahedron).

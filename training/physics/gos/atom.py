@@ -1,4 +1,4 @@
-"""Dirac-Hartree-Fock-Slater atoms: self-consistent orbitals and potential of a free atom or ion."""
+"""Dirac-Hartree-Fock-Slater atoms: self-consistent orbitals and potential of a free neutral atom."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from training.physics.gos.dirac import Grid, bound
 
 # order in which subshells fill (Madelung), and the number of electrons of each l
-_FILLING = "1s 2s 2p 3s 3p 4s 3d 4p 5s 4d 5p 6s 4f 5d 6p 7s 5f 6d".split()
+_FILLING = "1s 2s 2p 3s 3p 4s 3d 4p 5s 4d 5p 6s 4f 5d 6p".split()
 _ANGULAR = {"s": 0, "p": 1, "d": 2, "f": 3}
 # Configurations that differ from the filling order. Those of the lanthanides have one 5d electron and those of Nb,
 # Mo, Tc and Pd are chosen so that the photoionisation cross sections near the edge are those of tabulated
@@ -36,22 +36,14 @@ _TOLERANCE = 1e-5  # of the largest change of r V, in units of the nuclear charg
 _MAX_ITERATIONS = 200
 
 
-Changes = tuple[tuple[str, float], ...]
-
-
-def relativistic_subshells(
-    atomic_number: int, changes: Changes = ()
-) -> dict[tuple[int, int], float]:
-    """Electrons in each subshell (n, kappa); a subshell l is shared by j = l -+ 1/2 by their degeneracy.
-
-    `changes` are numbers of electrons that differ from those of the neutral atom, such as ``(("4s", 0), ("3d", 6))``.
-    """
+def relativistic_subshells(atomic_number: int) -> dict[tuple[int, int], float]:
+    """Electrons in each subshell (n, kappa); a subshell l is shared by j = l -+ 1/2 by their degeneracy."""
     left = atomic_number
-    electrons: dict[str, float] = {}
+    electrons = {}
     for name in _FILLING:
         electrons[name] = min(left, 2 * (2 * _ANGULAR[name[1]] + 1))
         left -= electrons[name]
-    electrons |= _EXCEPTIONS.get(atomic_number, {}) | dict(changes)
+    electrons |= _EXCEPTIONS.get(atomic_number, {})
     occupation = {}
     for name, number in electrons.items():
         n, l = int(name[0]), _ANGULAR[name[1]]
@@ -70,7 +62,7 @@ class Atom:
     Attributes
     ----------
     grid : Radial grid.
-    potential : Potential on the fine grid, -1/r far out in a neutral atom.
+    potential : Potential on the fine grid, -1/r far out.
     energies : Eigenvalue of each subshell (n, kappa).
     orbitals : Normalised large and small component of each subshell.
     occupation : Electrons in each subshell.
@@ -93,13 +85,8 @@ def _on_fine_grid(grid: Grid, screening: np.ndarray) -> np.ndarray:
     return fine / grid.fine_r
 
 
-def solve(atomic_number: int, changes: Changes = ()) -> Atom:
-    """Solve the Dirac-Hartree-Fock-Slater equations of an atom or ion.
-
-    Parameters
-    ----------
-    atomic_number : At most 92.
-    changes : Electrons of subshells that differ from those of the neutral atom, as of :func:`relativistic_subshells`.
+def solve(atomic_number: int) -> Atom:
+    """Solve the Dirac-Hartree-Fock-Slater equations of a neutral atom.
 
     Raises
     ------
@@ -109,16 +96,14 @@ def solve(atomic_number: int, changes: Changes = ()) -> Atom:
     References
     ----------
     Exchange: J. C. Slater, Phys. Rev. 81, 385 (1951), eq. 16, -3/2 (3 rho / pi)^(1/3).
-    Tail: R. Latter, Phys. Rev. 99, 510 (1955), the potential is nowhere weaker than that of the ion and
-    one more charge.
+    Tail: R. Latter, Phys. Rev. 99, 510 (1955), the potential is nowhere weaker than -1/r.
     Starting potential: T. Tietz, J. Chem. Phys. 25, 787 (1956), Thomas-Fermi screening 1 / (1 + 0.53625 x)^2.
     """
     grid = Grid(atomic_number)
     r, charge = grid.r, float(atomic_number)
-    occupation = relativistic_subshells(atomic_number, changes)
-    tail = charge - sum(occupation.values()) + 1
+    occupation = relativistic_subshells(atomic_number)
     x = r * charge ** (1 / 3) / 0.88534
-    screening = -((charge - tail) / (1 + 0.53625 * x) ** 2 + tail)  # r V
+    screening = -((charge - 1) / (1 + 0.53625 * x) ** 2 + 1)  # r V
     energies = {shell: -0.5 * (charge / shell[0]) ** 2 / 2 for shell in occupation}
     orbitals: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
     for _ in range(_MAX_ITERATIONS):
@@ -140,7 +125,7 @@ def solve(atomic_number: int, changes: Changes = ()) -> Atom:
         outer = grid.cumulative(density / r)
         hartree = grid.cumulative(density) + r * (outer[-1] - outer)
         exchange = -1.5 * r * (3 / math.pi * density / (4 * math.pi * r * r)) ** (1 / 3)
-        new = np.minimum(-charge + hartree + exchange, -tail)
+        new = np.minimum(-charge + hartree + exchange, -1.0)
         change = np.abs(new - screening).max() / charge
         if change < _TOLERANCE:
             return Atom(atomic_number, grid, potential, energies, orbitals, occupation)
