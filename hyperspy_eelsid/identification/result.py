@@ -372,7 +372,9 @@ class ElementIdentification:
             ``overwrite=True``.
         """
         self.compute()
-        saved.save(self, filename, **kwargs)
+        entries = {name: getattr(self, name) for name in saved.ENTRIES}
+        entries["candidates"] = list(self.candidates)
+        saved.save(self.probability, entries, filename, **kwargs)
 
     @classmethod
     def load(cls, filename: str | Path) -> ElementIdentification:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from hyperspy.signals import BaseSignal
@@ -15,18 +15,16 @@ from hyperspy_eelsid.energy_axis import checked_energy
 from hyperspy_eelsid.exceptions import UnusableFileError
 from hyperspy_eelsid.signals import ElementProbability
 
-if TYPE_CHECKING:
-    from hyperspy_eelsid.identification.result import ElementIdentification
-
 NODE = "EELSID.identification"
 ENTRIES = ("spectrum", "intensity", "energy", "threshold", "min_fraction", "networks", "masked")
 
 
-def save(found: ElementIdentification, filename: str | Path, **kwargs: Any) -> None:
-    """Write an identification into a file of its probabilities, with the rest in the metadata."""
-    signal = found.probability.deepcopy()
-    entries = {name: getattr(found, name) for name in ENTRIES}
-    signal.metadata.set_item(NODE, entries | {"candidates": list(found.candidates)})
+def save(
+    probability: ElementProbability, entries: dict[str, Any], filename: str | Path, **kwargs: Any
+) -> None:
+    """Write an identification into a file of its probabilities, with ``ENTRIES`` in the metadata."""
+    signal = probability.deepcopy()
+    signal.metadata.set_item(NODE, entries)
     signal.save(filename, **kwargs)
 
 
