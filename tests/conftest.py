@@ -11,6 +11,7 @@ matplotlib.use("agg")
 
 import hyperspy.api as hs  # noqa: E402 (after the toolkits are chosen)
 import matplotlib.pyplot as plt  # noqa: E402
+from known_edges import as_eels  # noqa: E402
 
 from hyperspy_eelsid.identification import ensemble  # noqa: E402
 
@@ -56,21 +57,6 @@ def make_eels():
         columns = navigation_shape[-1] if navigation_shape else 1
         left = np.arange(columns) < max(columns // 2, 1)
         data[...] = background + oxygen + np.where(left[:, None], titanium, 0)
-        axes = [
-            {"size": size, "name": name, "scale": 0.5, "offset": 3.0, "units": "nm"}
-            for size, name in zip(navigation_shape, "zyx"[-len(navigation_shape) :], strict=False)
-        ]
-        axes.append(
-            {
-                "size": len(energy),
-                "name": "Energy loss",
-                "scale": energy[1] - energy[0],
-                "offset": energy[0],
-                "units": "eV",
-            }
-        )
-        signal = hs.signals.Signal1D(1000 * data, axes=axes)
-        signal.set_signal_type("EELS")
-        return signal.as_lazy() if lazy else signal
+        return as_eels(1000 * data, energy, lazy)
 
     return make

@@ -12,6 +12,7 @@ import dask.array as da
 import numpy as np
 from hyperspy.api import load
 
+from hyperspy_eelsid._upstream import with_data
 from hyperspy_eelsid.low_loss.model import ZeroLossModel
 from hyperspy_eelsid.low_loss.noise import Noise
 from hyperspy_eelsid.low_loss.survey import (
@@ -301,7 +302,7 @@ def _drawn(
 
 def _like(signal: EELSSpectrum, data: np.ndarray | da.Array, title: str) -> EELSSpectrum:
     """A signal with the axes and the metadata of another."""
-    result = signal._deepcopy_with_new_data(data.reshape(signal.data.shape))
+    result = with_data(signal, data.reshape(signal.data.shape))
     name = signal.metadata.General.title
     result.metadata.General.title = f"{name}, {title}" if name else title
     return result

@@ -11,6 +11,7 @@ import dask
 import dask.array as da
 import numpy as np
 
+from hyperspy_eelsid._upstream import with_data
 from hyperspy_eelsid.edges import edge_groups
 from hyperspy_eelsid.energy_axis import in_order
 from hyperspy_eelsid.exceptions import UnknownElementError
@@ -108,10 +109,10 @@ class WhiteLines:
         computed = dask.compute(arrays)[0]
         results = {}
         for name, (values, variance) in computed.items():
-            results[name] = signals[name]._deepcopy_with_new_data(values)
+            results[name] = with_data(signals[name], values)
             results[name]._lazy = False
             results[name]._assign_subclass()
-            spread = results[name]._deepcopy_with_new_data(variance)
+            spread = with_data(results[name], variance)
             results[name].metadata.set_item("Signal.Noise_properties.variance", spread)
         return replace(self, **results)
 
@@ -136,7 +137,7 @@ class WhiteLines:
         with np.errstate(invalid="ignore", divide="ignore"):
             nearest = da.map_blocks if self.ratio._lazy else _apply
             data = nearest(_nearest, self.ratio.data, charges=charges, ratios=ratios)
-        result = self.ratio._deepcopy_with_new_data(data)
+        result = with_data(self.ratio, data)
         result.metadata.General.title = f"{self.edge.split('_')[0]} oxidation state by the ratio"
         result.metadata.set_item("Signal.quantity", "Charge")
         return result
