@@ -37,7 +37,7 @@ recipe = replace(
     name="ours",
     convergence_angle=(15, 25),  # mrad
     collection_angle=(30, 60),
-    thickness=(0.1, 0.6),  # in mean free paths
+    low_loss=replace(PUB.low_loss, thickness=(0.1, 0.6)),  # in mean free paths
 )
 compounds = Compositions(["SrTiO3", "BaTiO3", "LaMnO3", "TiO2", "MnO", "Fe2O3"])
 simulator = Simulator(recipe, compounds, load())

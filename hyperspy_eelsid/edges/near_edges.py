@@ -66,10 +66,15 @@ def entries(element: str, edge: str) -> tuple[NearEdge, ...]:
                 energy=_read(file[item.attrs["axis"]]),
                 values=_read(item),
                 lines=item.attrs["units"] == "1/eV",
-                attributes=dict(item.attrs),
+                attributes={name: _plain(value) for name, value in item.attrs.items()},
             )
             for item in file.get(f"{element}/{edge}", {}).values()
         )
+
+
+def _plain(value: Any) -> Any:
+    """HDF5 gives scalars of NumPy."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _read(dataset: h5py.Dataset) -> np.ndarray:
