@@ -161,7 +161,8 @@ def write(
     path : File to write.
     recipe, without, formulas : As in :func:`make_simulator`.
     set_name : ``"train"``, ``"validation"``, ``"test"``, ``"single-element"`` or ``"empty"``.
-    seed : The same seed gives the same spectra, whatever the number of processes.
+    seed : The same seed gives the same labels, and on the same machine the same spectra to rounding, whatever the
+        number of processes.
     spectra : Number of spectra; by default that of the published set.
     processes : Processes that simulate.
     show_progressbar : Show a progress bar.

@@ -65,8 +65,9 @@ def test_number_of_processes_does_not_matter(test_file, tmp_path):
     path, options = test_file
     dataset.write(tmp_path / "two.h5", processes=2, **options)
     with h5py.File(path) as one, h5py.File(tmp_path / "two.h5") as two:
-        np.testing.assert_array_equal(one["spectra"][:], two["spectra"][:])
         np.testing.assert_array_equal(one["edges"][:], two["edges"][:])
+        # sums are made in any order, and a last digit can turn into one count more or less
+        np.testing.assert_allclose(one["spectra"][:], two["spectra"][:], rtol=0, atol=1e-3)
 
 
 def test_an_interrupted_file_is_finished(test_file, tmp_path, monkeypatch):
@@ -88,7 +89,7 @@ def test_an_interrupted_file_is_finished(test_file, tmp_path, monkeypatch):
     dataset.write(tmp_path / "set.h5", **options)
     assert made == [1]
     with h5py.File(path) as whole, h5py.File(tmp_path / "set.h5") as resumed:
-        np.testing.assert_array_equal(whole["spectra"][:], resumed["spectra"][:])
+        np.testing.assert_allclose(whole["spectra"][:], resumed["spectra"][:], rtol=0, atol=1e-3)
     with pytest.raises(ValueError, match="another data set"):
         dataset.write(tmp_path / "set.h5", **(options | {"seed": 2}))
 
