@@ -111,8 +111,10 @@ class ZeroLossBands:
 
         Parameters
         ----------
-        n : Number of draws, with an axis of their own before those of the pixels.
-        random_state : Seed; by default that of the model.
+        n
+            Number of draws, with an axis of their own before those of the pixels.
+        random_state
+            Seed; by default that of the model.
         """
         if n < 1:
             raise ValueError(f"n is a positive number of draws, not {n!r}.")
@@ -156,8 +158,10 @@ class ZeroLossBands:
 
         Parameters
         ----------
-        filename : Name of the file, ending in ``.hspy`` or ``.zspy``.
-        **kwargs : Passed to :meth:`hyperspy.api.signals.BaseSignal.save`, e.g. ``overwrite=True``.
+        filename
+            Name of the file, ending in ``.hspy`` or ``.zspy``.
+        **kwargs
+            Passed to :meth:`hyperspy.api.signals.BaseSignal.save`, e.g. ``overwrite=True``.
         """
         signal = self.signal.deepcopy()
         signal.metadata.set_item(
@@ -182,8 +186,10 @@ class ZeroLossBands:
 
         Parameters
         ----------
-        filename : Name of the file.
-        **kwargs : Passed to :func:`hyperspy.api.load`, e.g. ``lazy=True``.
+        filename
+            Name of the file.
+        **kwargs
+            Passed to :func:`hyperspy.api.load`, e.g. ``lazy=True``.
 
         Raises
         ------
