@@ -26,15 +26,21 @@ class OxidationStates:
 
     Parameters
     ----------
-    probabilities : Label to the probability that the spectrum belongs to the state, if it belongs to one of them. It is
-        not the fraction of the state in a mixture: that is what ``s.oxidation_fractions`` fits.
-    state : Number of the most probable label.
-    similarity : Cosine to the nearest training spectrum.
-    accepted : Whether there are white lines, five standard errors strong, that are at least 0.9 similar.
-    agrees_with_ratio : Whether the ratio of the white lines is nearest to that of the same state; without a ratio it
-        does not.
-    labels : States in the order of their numbers.
-    edge : Name of the edge.
+    probabilities
+        Label to the probability that the spectrum belongs to the state, if it belongs to one of them. It is not the
+        fraction of the state in a mixture: that is what ``s.oxidation_fractions`` fits.
+    state
+        Number of the most probable label.
+    similarity
+        Cosine to the nearest training spectrum.
+    accepted
+        Whether there are white lines, five standard errors strong, that are at least 0.9 similar.
+    agrees_with_ratio
+        Whether the ratio of the white lines is nearest to that of the same state; without a ratio it does not.
+    labels
+        States in the order of their numbers.
+    edge
+        Name of the edge.
     """
 
     probabilities: dict[str, BaseSignal]
@@ -64,7 +70,15 @@ class OxidationStates:
         """Maps of the state with a legend, of its probability, and of where the ratio does not agree."""
         from hyperspy_eelsid.oxidation.plot import plot_states
 
-        return plot_states(self)
+        probability = np.max([signal.data for signal in self.probabilities.values()], axis=0)
+        return plot_states(
+            self.state,
+            probability,
+            self.accepted.data,
+            self.agrees_with_ratio.data,
+            self.labels,
+            self.edge.partition("_")[0],
+        )
 
 
 def oxidation_states(
