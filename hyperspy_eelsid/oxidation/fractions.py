@@ -628,9 +628,9 @@ def _warn_of(result: OxidationFractions) -> None:
         return
     _logger.warning(
         "The references do not explain the spectra: the median reduced chi-squared is %.2f, and residuals of different "
-        "pixels have in common %.1f standard errors, by which fractions may be wrong. Look at the residual. A state may "
-        "be missing or its reference be of another compound, references may be noisy or broader than the image, or the "
-        "axis may drift, which align='pixel' follows.",
+        "pixels have in common %.1f standard errors, by which fractions may be wrong. Look at the residual. A state "
+        "may be missing or its reference be of another compound, references may be noisy or broader than the image, or "
+        "the axis may drift, which align='pixel' follows.",
         median,
         result.misfit,
     )
