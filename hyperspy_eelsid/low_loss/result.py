@@ -13,6 +13,7 @@ import numpy as np
 from hyperspy.api import load
 
 from hyperspy_eelsid._upstream import with_data
+from hyperspy_eelsid.arguments import whole_number
 from hyperspy_eelsid.low_loss.model import ZeroLossModel
 from hyperspy_eelsid.low_loss.noise import Noise
 from hyperspy_eelsid.low_loss.survey import (
@@ -26,9 +27,12 @@ from hyperspy_eelsid.low_loss.survey import (
 
 if TYPE_CHECKING:
     from exspy.signals import EELSSpectrum
+    from hyperspy.signals import BaseSignal
     from matplotlib.figure import Figure
 
     from hyperspy_eelsid.low_loss.band_gap import BandGap
+    from hyperspy_eelsid.low_loss.deconvolution import KramersKronig
+    from hyperspy_eelsid.low_loss.estimate import Estimate
 
 _NODE = "EELSID.zero_loss"
 
@@ -143,11 +147,12 @@ class ZeroLossPeak:
         n : Number of draws, with an axis of their own before those of the pixels.
         random_state : Seed; by default that of the model.
         """
-        if n < 1:
-            raise ValueError(f"n is a positive number of draws, not {n!r}.")
+        whole_number("n", n)
         seed = self.random_state if random_state is None else random_state
         shape = (n, self.model.axis.size)
-        data = self.per_pixel(_drawn, shape, np.float32, model=self.model, seed=seed, number=n)
+        data = self.per_pixel(
+            _drawn, shape, dtype=np.float32, model=self.model, seed=seed, number=n
+        )
         data = data.transpose(data.ndim - 2, *range(data.ndim - 2), data.ndim - 1)
         if not self.signal._lazy:
             data = data.compute()
@@ -200,6 +205,129 @@ class ZeroLossPeak:
 
         return band_gap(self, kind, energy_range, show_progressbar)
 
+    def thickness(
+        self,
+        density: float | None = None,
+        mean_free_path: float | None = None,
+        method: str = "log-ratio",
+        samples: int = 30,
+        show_progressbar: bool | None = None,
+    ) -> Estimate:
+        """Thickness of each pixel, from the share of electrons that lost no energy.
+
+        The band is the error of the zero loss; that of the mean free path, 10 to 20 % where it is computed from the
+        density, is not in it. Losses beyond the end of the energy axis are missed.
+
+        Parameters
+        ----------
+        density : Density [g/cm3], for the mean free path of Iakoubovskii et al. and for its angular correction.
+        mean_free_path : Mean free path of inelastic scattering [nm]. Without it and without a density, the thickness is
+            in mean free paths.
+        method : ``"log-ratio"`` of all counts to those of the zero loss; ``"single scattering"`` after a Fourier-log
+            deconvolution, which loses less of a thick sample when the axis ends at some 50 eV, and takes longer.
+        samples : Number of zero-loss peaks drawn.
+        show_progressbar : Show the progress; None takes HyperSpy's preference.
+
+        Returns
+        -------
+        Maps of the median and of the ends of the 68 % band.
+
+        Raises
+        ------
+        MissingParametersError
+            If a density is given and the metadata lack a parameter of the microscope.
+        ArgumentError
+            If an argument is not positive, or the method unknown.
+
+        References
+        ----------
+        Egerton, Electron Energy-Loss Spectroscopy in the Electron Microscope (2011), section 5.1.
+        Iakoubovskii, Mitsuishi, Nakayama and Furuya, Microsc. Res. Tech. 71, 626 (2008).
+
+        Examples
+        --------
+        >>> from hyperspy_eelsid.data import nanostructure
+        >>> peak = nanostructure(shape=(3, 20)).model_zero_loss_peak(vacuum="auto")
+        >>> peak.thickness(mean_free_path=100.0).value
+        <BaseSignal, title: thickness (nm), dimensions: (20, 3|)>
+        """
+        from hyperspy_eelsid.low_loss.thickness import thickness
+
+        whole_number("samples", samples)
+        return thickness(self, density, mean_free_path, method, samples, show_progressbar)
+
+    def fourier_log_deconvolution(
+        self, samples: int = 30, show_progressbar: bool | None = None
+    ) -> Estimate:
+        """Electrons that were scattered once, by exspy's Fourier-log deconvolution.
+
+        Parameters
+        ----------
+        samples : Number of zero-loss peaks drawn, of which each is deconvolved.
+        show_progressbar : Show the progress; None takes HyperSpy's preference.
+
+        Returns
+        -------
+        Spectra of the median and of the ends of the 68 % band, with the energies of the signal; lazy if it is.
+
+        Raises
+        ------
+        ArgumentError
+            If `samples` is not a positive whole number.
+
+        References
+        ----------
+        Egerton, Electron Energy-Loss Spectroscopy in the Electron Microscope (2011), section 4.1.1.
+        """
+        from hyperspy_eelsid.low_loss.deconvolution import fourier_log_deconvolution
+
+        whole_number("samples", samples)
+        return fourier_log_deconvolution(self, samples, show_progressbar)
+
+    def kramers_kronig_analysis(
+        self,
+        n: float | None = None,
+        t: float | BaseSignal | None = None,
+        iterations: int = 1,
+        delta: float = 0.5,
+        samples: int = 30,
+        show_progressbar: bool | None = None,
+    ) -> KramersKronig:
+        """Dielectric function, by exspy's Kramers-Kronig analysis of the single scattering.
+
+        Peaks need not lie at 0 eV: energies are counted from them. Below the zero-loss-only range the single scattering
+        is set to zero.
+
+        Parameters
+        ----------
+        n : Refractive index, from which the thickness follows.
+        t : Thickness [nm] where it is known instead, one or a map.
+        iterations : Steps in which the losses of the surfaces are taken off; 1 leaves them in.
+        delta : Energy [eV] that keeps these steps stable.
+        samples : Number of zero-loss peaks drawn, of which each is analysed.
+        show_progressbar : Show the progress; None takes HyperSpy's preference.
+
+        Returns
+        -------
+        Dielectric function, loss function and thickness with their 68 % bands.
+
+        Raises
+        ------
+        ArgumentError
+            If not one of `n` and `t` is given, or a value makes no sense.
+        MissingParametersError
+            If the metadata lack the beam energy or the collection angle.
+
+        References
+        ----------
+        Egerton, Electron Energy-Loss Spectroscopy in the Electron Microscope (2011), section 4.2.
+        """
+        from hyperspy_eelsid.low_loss.deconvolution import kramers_kronig_analysis
+
+        whole_number("iterations", iterations)
+        whole_number("samples", samples)
+        return kramers_kronig_analysis(self, n, t, iterations, delta, samples, show_progressbar)
+
     def mean_spectrum(self) -> Spectrum:
         """Mean spectrum of the pixels that are not vacuum, their peaks at 0 eV."""
         blocks, centre = self._blocks()
@@ -210,12 +338,14 @@ class ZeroLossPeak:
         self,
         function: Callable[..., np.ndarray],
         shape: tuple[int, ...],
+        *maps: np.ndarray,
         dtype: type = np.float64,
         **arguments: Any,
     ) -> da.Array:
-        """A function of the counts and the energies of the peaks of all pixels, lazy, shape (..., *shape)."""
+        """A function of the counts, of the energies of the peaks and of other maps, lazy, shape (..., *shape)."""
         blocks, centre = self._blocks()
-        return per_pixel(blocks, function, shape, centre, dtype=dtype, **arguments)
+        maps = (centre, *(values.reshape(centre.shape) for values in maps))
+        return per_pixel(blocks, function, shape, *maps, dtype=dtype, **arguments)
 
     def _blocks(self) -> tuple[da.Array, np.ndarray]:
         data = self.signal.data if self.signal.data.ndim > 1 else self.signal.data[np.newaxis]
