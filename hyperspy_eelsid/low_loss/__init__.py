@@ -5,7 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "model": ["model_zero_loss_peak", "remove_zero_loss_peak"],
+        "zero_loss": ["model_zero_loss_peak", "remove_zero_loss_peak"],
         "result": ["ZeroLossPeak"],
     },
 )

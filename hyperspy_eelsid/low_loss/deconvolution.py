@@ -12,7 +12,8 @@ from hyperspy.signals import BaseSignal
 
 from hyperspy_eelsid._upstream import with_data
 from hyperspy_eelsid.exceptions import ArgumentError
-from hyperspy_eelsid.low_loss.estimate import Estimate, Peaks, over_draws
+from hyperspy_eelsid.low_loss.bands import ZeroLossBands
+from hyperspy_eelsid.low_loss.estimate import Estimate, over_draws
 from hyperspy_eelsid.low_loss.maps import pixel_map
 from hyperspy_eelsid.low_loss.peak import Axis
 from hyperspy_eelsid.low_loss.survey import compute
@@ -28,10 +29,14 @@ class KramersKronig:
 
     Parameters
     ----------
-    dielectric_function : Its medians, complex.
-    real, imaginary : Its real and imaginary part, with their bands.
-    loss_function : Imaginary part of -1 over the dielectric function.
-    thickness : Thickness [nm]; that which was given, where it was.
+    dielectric_function
+        Its medians, complex.
+    real, imaginary
+        Its real and imaginary part, with their bands.
+    loss_function
+        Imaginary part of -1 over the dielectric function.
+    thickness
+        Thickness [nm]; that which was given, where it was.
     """
 
     dielectric_function: DielectricFunction
@@ -42,7 +47,7 @@ class KramersKronig:
 
 
 def fourier_log_deconvolution(
-    peaks: Peaks, samples: int, show_progressbar: bool | None
+    peaks: ZeroLossBands, samples: int, show_progressbar: bool | None
 ) -> Estimate:
     """Single scattering, see :meth:`ZeroLossPeak.fourier_log_deconvolution`."""
     axis = peaks.model.axis
@@ -53,7 +58,7 @@ def fourier_log_deconvolution(
 
 
 def kramers_kronig_analysis(
-    peaks: Peaks,
+    peaks: ZeroLossBands,
     n: float | None,
     t: float | BaseSignal | None,
     iterations: int,
@@ -99,7 +104,7 @@ def kramers_kronig_analysis(
 
 
 def _computed(
-    values: da.Array, peaks: Peaks, show_progressbar: bool | None
+    values: da.Array, peaks: ZeroLossBands, show_progressbar: bool | None
 ) -> np.ndarray | da.Array:
     return values if peaks.signal._lazy else compute(values, show_progressbar)
 
@@ -115,7 +120,7 @@ def _estimate(like: EELSSpectrum, title: str, values: np.ndarray | da.Array) -> 
     return Estimate(*signals)
 
 
-def _map_of(value: float | BaseSignal, peaks: Peaks) -> np.ndarray:
+def _map_of(value: float | BaseSignal, peaks: ZeroLossBands) -> np.ndarray:
     """One number for each pixel, with the shape of the pixels."""
     shape = peaks.centre.shape
     given = np.asarray(getattr(value, "data", value), dtype=float)
@@ -155,12 +160,18 @@ class _Analysis:
 
     Parameters
     ----------
-    axis : Energies of the spectra.
-    losses : Energies from the peak.
-    begin : Energy [eV] below which there is zero loss alone.
-    microscope : Beam energy [keV] and collection angle [mrad] by name.
-    by_thickness : Whether the thickness is known, not the refractive index.
-    iterations, delta : Arguments of exspy's method.
+    axis
+        Energies of the spectra.
+    losses
+        Energies from the peak.
+    begin
+        Energy [eV] below which there is zero loss alone.
+    microscope
+        Beam energy [keV] and collection angle [mrad] by name.
+    by_thickness
+        Whether the thickness is known, not the refractive index.
+    iterations, delta
+        Arguments of exspy's method.
     """
 
     axis: Axis

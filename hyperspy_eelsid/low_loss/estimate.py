@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import dask.array as da
 import numpy as np
 
 from hyperspy_eelsid._upstream import with_data
+from hyperspy_eelsid.low_loss.bands import ZeroLossBands
 from hyperspy_eelsid.low_loss.model import ZeroLossModel
 
 if TYPE_CHECKING:
-    from exspy.signals import EELSSpectrum
     from hyperspy.signals import BaseSignal
 
 SHARES = (0.16, 0.5, 0.84)
@@ -22,33 +22,16 @@ SHARES = (0.16, 0.5, 0.84)
 Consequence = Callable[..., np.ndarray]
 
 
-class Peaks(Protocol):
-    """Zero-loss peaks that were modelled, as far as what follows needs them."""
-
-    signal: EELSSpectrum
-    model: ZeroLossModel
-    centre: np.ndarray
-    random_state: int
-
-    def per_pixel(
-        self,
-        function: Callable[..., np.ndarray],
-        shape: tuple[int, ...],
-        *maps: np.ndarray,
-        dtype: type = np.float64,
-        **arguments: Any,
-    ) -> da.Array:
-        """A function of the counts and the energies of the peaks of all pixels, lazy, shape (..., *shape)."""
-
-
 @dataclass(frozen=True, eq=False)
 class Estimate:
     """A quantity with the band that holds it with a probability of 68 %, as far as its error is that of the zero loss.
 
     Parameters
     ----------
-    value : Median over zero-loss peaks that may be; NaN in pixels that were left out.
-    lower, upper : Ends of the band.
+    value
+        Median over zero-loss peaks that may be; NaN in pixels that were left out.
+    lower, upper
+        Ends of the band.
     """
 
     value: BaseSignal
@@ -64,7 +47,7 @@ class Estimate:
 
 
 def over_draws(
-    peaks: Peaks,
+    peaks: ZeroLossBands,
     consequence: Consequence,
     shape: tuple[int, ...],
     samples: int,
@@ -74,11 +57,16 @@ def over_draws(
 
     Parameters
     ----------
-    peaks : The zero-loss peaks.
-    consequence : Returns an array of the shape (n_pixels, *shape).
-    shape : Of what follows in a pixel.
-    samples : Number of peaks drawn.
-    *maps : Values of each pixel, which `consequence` gets too.
+    peaks
+        The zero-loss peaks.
+    consequence
+        Returns an array of the shape (n_pixels, *shape).
+    shape
+        Of what follows in a pixel.
+    samples
+        Number of peaks drawn.
+    *maps
+        Values of each pixel, which `consequence` gets too.
 
     Returns
     -------

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from hyperspy_eelsid.low_loss.band_gap import BandGap
-    from hyperspy_eelsid.low_loss.result import ZeroLossPeak
+from hyperspy_eelsid.low_loss.bands import ZeroLossBands
+from hyperspy_eelsid.low_loss.onset import Onset
 
 SHOWN_ENDS = 5.0  # times the end of the zero-loss-only range
 ZERO_LOSS_COLOUR, INELASTIC_COLOUR = "C3", "C0"
 
 
-def plot_zero_loss(peak: ZeroLossPeak, figure: Figure | None = None) -> Figure:
+def plot_zero_loss(peak: ZeroLossBands, figure: Figure | None = None) -> Figure:
     """Draw the mean spectrum with zero-loss peak and band, and the inelastic spectrum with the same band."""
     if figure is None:
         figure = plt.figure(figsize=(10, 4.2))
@@ -69,7 +66,7 @@ def plot_zero_loss(peak: ZeroLossPeak, figure: Figure | None = None) -> Figure:
     return figure
 
 
-def _mean_of_sample(peak: ZeroLossPeak, data: np.ndarray) -> np.ndarray:
+def _mean_of_sample(peak: ZeroLossBands, data: np.ndarray) -> np.ndarray:
     """Mean over the pixels that are not vacuum and were not left out."""
     sample = np.isfinite(peak.centre) & ~peak.vacuum_mask
     pixels = data.reshape(-1, data.shape[-1])
@@ -80,31 +77,32 @@ def _positive(counts: np.ndarray) -> np.ndarray:
     return np.where(counts > 0, counts, np.nan)
 
 
-def plot_band_gap(gap: BandGap, figure: Figure | None = None) -> Figure:
+def plot_band_gap(
+    onsets: dict[str, Onset], peak: ZeroLossBands, figure: Figure | None = None
+) -> Figure:
     """Draw gaps of a spectrum on its inelastic counts; or of an image as maps, with maps of half their bands."""
-    pixels = gap.peak.centre.ndim
+    pixels = peak.centre.ndim
     if figure is None:
-        height = 4.2 if pixels < 2 else 3.2 * len(gap)
+        height = 4.2 if pixels < 2 else 3.2 * len(onsets)
         figure = plt.figure(figsize=(8, height))
     figure.set_layout_engine("constrained")
     if pixels == 2:
-        _draw_gap_maps(gap, figure)
+        _draw_gap_maps(onsets, figure)
     elif pixels == 1:
-        _draw_gap_profiles(gap, figure)
+        _draw_gap_profiles(onsets, figure)
     else:
-        _draw_gap_of_spectrum(gap, figure)
+        _draw_gap_of_spectrum(onsets, peak, figure)
     return figure
 
 
-def _draw_gap_of_spectrum(gap: BandGap, figure: Figure) -> None:
+def _draw_gap_of_spectrum(onsets: dict[str, Onset], peak: ZeroLossBands, figure: Figure) -> None:
     axes = figure.subplots()
-    peak = gap.peak
     energy = peak.model.axis.energy - float(peak.centre)
     end = peak.zlp_range[1]
     counts, zlp, lower, upper = (
         np.asarray(s.data, dtype=float) for s in (peak.signal, peak.zlp, peak.lower, peak.upper)
     )
-    energies = [float(onset.energy.data[0]) for onset in gap.values()]
+    energies = [float(onset.energy.data[0]) for onset in onsets.values()]
     last = np.nanmax([*energies, end]) + 1.0
     shown = (energy > 0.5 * end) & (energy < last)
     axes.plot(energy[shown], (counts - zlp)[shown], color=INELASTIC_COLOUR, lw=1)
@@ -117,7 +115,7 @@ def _draw_gap_of_spectrum(gap: BandGap, figure: Figure) -> None:
         lw=0,
     )
     axes.axhline(0, color="black", lw=0.5)
-    for number, (kind, onset) in enumerate(gap.items()):
+    for number, (kind, onset) in enumerate(onsets.items()):
         value, low, high = (float(s.data[0]) for s in (onset.energy, onset.lower, onset.upper))
         if np.isfinite(value):
             colour = f"C{number + 1}"
@@ -127,10 +125,10 @@ def _draw_gap_of_spectrum(gap: BandGap, figure: Figure) -> None:
     axes.legend()
 
 
-def _draw_gap_profiles(gap: BandGap, figure: Figure) -> None:
+def _draw_gap_profiles(onsets: dict[str, Onset], figure: Figure) -> None:
     axes = figure.subplots()
-    place = gap.peak.signal.axes_manager.navigation_axes[0]
-    for number, (kind, onset) in enumerate(gap.items()):
+    place = next(iter(onsets.values())).energy.axes_manager[0]
+    for number, (kind, onset) in enumerate(onsets.items()):
         axes.plot(place.axis, onset.energy.data, color=f"C{number + 1}", label=kind)
         axes.fill_between(
             place.axis, onset.lower.data, onset.upper.data, color=f"C{number + 1}", alpha=0.3, lw=0
@@ -139,9 +137,9 @@ def _draw_gap_profiles(gap: BandGap, figure: Figure) -> None:
     axes.legend()
 
 
-def _draw_gap_maps(gap: BandGap, figure: Figure) -> None:
-    rows = figure.subplots(len(gap), 2, squeeze=False)
-    for axes, (kind, onset) in zip(rows, gap.items(), strict=True):
+def _draw_gap_maps(onsets: dict[str, Onset], figure: Figure) -> None:
+    rows = figure.subplots(len(onsets), 2, squeeze=False)
+    for axes, (kind, onset) in zip(rows, onsets.items(), strict=True):
         half = (onset.upper.data - onset.lower.data) / 2
         for ax, values, title in zip(
             axes,

@@ -8,8 +8,9 @@ import numpy as np
 from exspy.utils.eels import iMFP_angular_correction, iMFP_Iakoubovskii
 
 from hyperspy_eelsid.exceptions import ArgumentError
+from hyperspy_eelsid.low_loss.bands import ZeroLossBands
 from hyperspy_eelsid.low_loss.deconvolution import SingleScattering
-from hyperspy_eelsid.low_loss.estimate import Estimate, Peaks, over_draws
+from hyperspy_eelsid.low_loss.estimate import Estimate, over_draws
 from hyperspy_eelsid.low_loss.maps import pixel_map
 from hyperspy_eelsid.low_loss.peak import Axis
 from hyperspy_eelsid.low_loss.survey import compute
@@ -44,7 +45,7 @@ METHODS = {"log-ratio": LogRatio, "single scattering": OnceScattered}
 
 
 def thickness(
-    peaks: Peaks,
+    peaks: ZeroLossBands,
     density: float | None,
     mean_free_path: float | None,
     method: str,

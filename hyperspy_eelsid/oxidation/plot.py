@@ -14,26 +14,28 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from hyperspy_eelsid.oxidation.states import OxidationStates
-
 NO_STATE = "lightgrey"
 
 
-def plot_states(states: OxidationStates) -> Figure:
+def plot_states(
+    state: BaseSignal,
+    probability: np.ndarray,
+    accepted: np.ndarray,
+    agrees_with_ratio: np.ndarray,
+    labels: tuple[str, ...],
+    element: str,
+) -> Figure:
     """State of each pixel with a legend, its probability, and where the ratio of the white lines agrees."""
     figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
-    draw_states(axes[0], states.state, states.labels)
-    axes[0].set_title(f"{states.edge.split('_')[0]} state")
-    probability = np.max([p.data for p in states.probabilities.values()], axis=0)
-    shown = _draw(
-        axes[1], probability, states.state, cmap="viridis", vmin=1 / len(states.labels), vmax=1
-    )
+    draw_states(axes[0], state, labels)
+    axes[0].set_title(f"{element} state")
+    shown = _draw(axes[1], probability, state, cmap="viridis", vmin=1 / len(labels), vmax=1)
     axes[1].set_title("Probability of the state")
     if shown is not None:
         figure.colorbar(shown, ax=axes[1])
-    agrees = np.where(states.accepted.data, states.agrees_with_ratio.data, np.nan)
+    agrees = np.where(accepted, agrees_with_ratio, np.nan)
     colours = ["tab:orange", "tab:blue"]
-    _draw(axes[2], agrees, states.state, cmap=ListedColormap(colours), vmin=0, vmax=1)
+    _draw(axes[2], agrees, state, cmap=ListedColormap(colours), vmin=0, vmax=1)
     axes[2].set_title("Ratio of the white lines")
     names = ("says another state", "agrees", "no answer")
     _legend(axes[2], zip(names, [*colours, NO_STATE], strict=True))

@@ -64,7 +64,15 @@ class OxidationStates:
         """Maps of the state with a legend, of its probability, and of where the ratio does not agree."""
         from hyperspy_eelsid.oxidation.plot import plot_states
 
-        return plot_states(self)
+        probability = np.max([signal.data for signal in self.probabilities.values()], axis=0)
+        return plot_states(
+            self.state,
+            probability,
+            self.accepted.data,
+            self.agrees_with_ratio.data,
+            self.labels,
+            self.edge.partition("_")[0],
+        )
 
 
 def oxidation_states(
