@@ -17,6 +17,12 @@ def share(name: str, value: Any) -> None:
         raise ArgumentError(f"{name} must be between 0 and 1, not {_shown(value)}.")
 
 
+def positive(name: str, value: Any) -> None:
+    """Raise an ArgumentError if an argument is not a finite number above zero."""
+    if not _is(value, Real) or not 0 < value < np.inf:
+        raise ArgumentError(f"{name} must be a number above zero, not {_shown(value)}.")
+
+
 def whole_number(name: str, value: Any, least: int = 1) -> None:
     """Raise an ArgumentError if an argument is not a whole number, or too small."""
     if not _is(value, Integral) or value < least:

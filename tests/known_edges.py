@@ -31,10 +31,14 @@ def mixed(fractions, counts=1000.0, background=1.0, element="Mn", dispersion=0.2
 
     Parameters
     ----------
-    fractions : Shares of the ions, the lowest charge first, shape (..., n_ions).
-    counts : At the maximum of the first ion; None for no noise.
-    background : At 30 eV before the edge, in parts of the maximum.
-    **given : To `references`.
+    fractions
+        Shares of the ions, the lowest charge first, shape (..., n_ions).
+    counts
+        At the maximum of the first ion; None for no noise.
+    background
+        At 30 eV before the edge, in parts of the maximum.
+    **given
+        To `references`.
     """
     ions = references(element, dispersion, **({"resolution": 0.8} | given))
     energy = ions[0].axes_manager[-1].axis

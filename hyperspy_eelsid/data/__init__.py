@@ -7,5 +7,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "images": ["superlattice", "titanium_oxynitride"],
         "low_loss": ["nanostructure"],
+        "particle": ["core_shell_particle"],
     },
 )

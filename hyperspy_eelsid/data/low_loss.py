@@ -34,11 +34,16 @@ class LowLossSpectrum(NamedTuple):
 
     Parameters
     ----------
-    energy : Energy axis [eV], shape (n_channels,).
-    counts, vacuum : Counts of the sample and of the vacuum, shape (n_channels,).
-    zero_loss, inelastic : Expected counts of the two parts of the sample's spectrum, shape (n_channels,).
-    band_gap, exponent : Band gap [eV] and exponent of the onset.
-    fwhm : Width of the zero-loss peak [eV].
+    energy
+        Energy axis [eV], shape (n_channels,).
+    counts, vacuum
+        Counts of the sample and of the vacuum, shape (n_channels,).
+    zero_loss, inelastic
+        Expected counts of the two parts of the sample's spectrum, shape (n_channels,).
+    band_gap, exponent
+        Band gap [eV] and exponent of the onset.
+    fwhm
+        Width of the zero-loss peak [eV].
     """
 
     energy: np.ndarray
@@ -59,9 +64,12 @@ def zero_loss_shape(energy: np.ndarray, fwhm: float, rng: np.random.Generator) -
 
     Parameters
     ----------
-    energy : Energy axis [eV], shape (n_channels,), uniform.
-    fwhm : About the full width at half maximum [eV].
-    rng : Draws the tail.
+    energy
+        Energy axis [eV], shape (n_channels,), uniform.
+    fwhm
+        About the full width at half maximum [eV].
+    rng
+        Draws the tail.
     """
     step = energy[1] - energy[0]
     near = step * np.arange(-round(12 * fwhm / step), round(12 * fwhm / step) + 1)
@@ -94,9 +102,12 @@ def single_scattering(
 
     Parameters
     ----------
-    energy : Energy axis [eV], shape (n_channels,).
-    band_gap, exponent : Band gap [eV] and exponent of the onset.
-    onset_share : Share of the onset in all events.
+    energy
+        Energy axis [eV], shape (n_channels,).
+    band_gap, exponent
+        Band gap [eV] and exponent of the onset.
+    onset_share
+        Share of the onset in all events.
     """
     above = np.maximum(energy - band_gap, 0)
     onset = np.where(above > 0, above**exponent, 0) / (1 + (above / DAMPING_EV) ** 2)
@@ -114,10 +125,14 @@ def scattered(
 
     Parameters
     ----------
-    energy : Energy axis [eV], shape (n_channels,), uniform.
-    zero_loss : Zero-loss peak of unit sum, shape (..., n_channels).
-    single : Single scattering of unit sum, shape (..., n_channels).
-    thickness : Thickness in mean free paths, shape (...).
+    energy
+        Energy axis [eV], shape (n_channels,), uniform.
+    zero_loss
+        Zero-loss peak of unit sum, shape (..., n_channels).
+    single
+        Single scattering of unit sum, shape (..., n_channels).
+    thickness
+        Thickness in mean free paths, shape (...).
 
     Returns
     -------
@@ -147,12 +162,18 @@ def low_loss_spectrum(
 
     Parameters
     ----------
-    rng : Draws all that is not given.
-    electrons : Number of electrons of each spectrum.
-    fwhm, dispersion : Width of the zero-loss peak and of a channel [eV].
-    band_gap : Band gap [eV]; between 3.5 and 5.5 `fwhm` by default.
-    exponent : Exponent of the onset; 0.5 or 1.5 by default.
-    thickness : Thickness in mean free paths.
+    rng
+        Draws all that is not given.
+    electrons
+        Number of electrons of each spectrum.
+    fwhm, dispersion
+        Width of the zero-loss peak and of a channel [eV].
+    band_gap
+        Band gap [eV]; between 3.5 and 5.5 `fwhm` by default.
+    exponent
+        Exponent of the onset; 0.5 or 1.5 by default.
+    thickness
+        Thickness in mean free paths.
     """
     energy = dispersion * np.arange(-round(4 / dispersion), round(30 / dispersion))
     band_gap = rng.uniform(3.5 * fwhm, 5.5 * fwhm) if band_gap is None else band_gap
@@ -188,10 +209,14 @@ def nanostructure(
 
     Parameters
     ----------
-    shape : Number of rows and columns of pixels.
-    seed : The same seed gives the same image.
-    electrons : Number of electrons in a pixel.
-    exponent : Exponent of the onset: 0.5 for a direct gap, 1.5 for an indirect one.
+    shape
+        Number of rows and columns of pixels.
+    seed
+        The same seed gives the same image.
+    electrons
+        Number of electrons in a pixel.
+    exponent
+        Exponent of the onset: 0.5 for a direct gap, 1.5 for an indirect one.
 
     Returns
     -------

@@ -33,11 +33,13 @@ class BandGap(Mapping):
 
     Parameters
     ----------
-    onsets : Name of the kind -> fit.
-    difference : Chi-squared of the indirect gap less that of the direct one, over that of one degree of freedom;
-        positive where the
-        direct gap fits better. NaN unless both were fitted.
-    peak : The zero-loss peaks.
+    onsets
+        Name of the kind -> fit.
+    difference
+        Chi-squared of the indirect gap less that of the direct one, over that of one degree of freedom; positive where
+        the direct gap fits better. NaN unless both were fitted.
+    peak
+        The zero-loss peaks.
     """
 
     onsets: dict[str, Onset]
@@ -106,7 +108,8 @@ class BandGap(Mapping):
 
         Parameters
         ----------
-        figure : Figure to draw in, a new one by default.
+        figure
+            Figure to draw in, a new one by default.
 
         Returns
         -------

@@ -112,8 +112,10 @@ class ZeroLossBands:
 
         Parameters
         ----------
-        n : Number of draws, with an axis of their own before those of the pixels.
-        random_state : Seed; by default that of the model.
+        n
+            Number of draws, with an axis of their own before those of the pixels.
+        random_state
+            Seed; by default that of the model.
         """
         whole_number("n", n)
         seed = self.random_state if random_state is None else random_state
@@ -160,8 +162,10 @@ class ZeroLossBands:
 
         Parameters
         ----------
-        filename : Name of the file, ending in ``.hspy`` or ``.zspy``.
-        **kwargs : Passed to :meth:`hyperspy.api.signals.BaseSignal.save`, e.g. ``overwrite=True``.
+        filename
+            Name of the file, ending in ``.hspy`` or ``.zspy``.
+        **kwargs
+            Passed to :meth:`hyperspy.api.signals.BaseSignal.save`, e.g. ``overwrite=True``.
         """
         signal = self.signal.deepcopy()
         signal.metadata.set_item(
@@ -186,8 +190,10 @@ class ZeroLossBands:
 
         Parameters
         ----------
-        filename : Name of the file.
-        **kwargs : Passed to :func:`hyperspy.api.load`, e.g. ``lazy=True``.
+        filename
+            Name of the file.
+        **kwargs
+            Passed to :func:`hyperspy.api.load`, e.g. ``lazy=True``.
 
         Raises
         ------

@@ -16,9 +16,12 @@ def pixel_map(signal: EELSSpectrum, values: np.ndarray, title: str) -> BaseSigna
 
     Parameters
     ----------
-    signal : Spectrum or image.
-    values : As many as it has pixels.
-    title : Title of the map, with the unit of its values, which is also its quantity.
+    signal
+        Spectrum or image.
+    values
+        As many as it has pixels.
+    title
+        Title of the map, with the unit of its values, which is also its quantity.
     """
     axes = signal.axes_manager.navigation_axes[::-1]
     if axes:

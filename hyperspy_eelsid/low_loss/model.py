@@ -47,13 +47,20 @@ class ProcessTail:
 
     Parameters
     ----------
-    axis : Energies of the channels.
-    fwhm : Width of the peak [eV].
-    zlp_range : First and last energy of the zero-loss-only range [eV].
-    noise : Noise of a pixel.
-    process : Prior of what is left.
-    template : The vacuum's peak, None for a power law.
-    broadening : Of the mean spectrum against the vacuum's, in squared widths.
+    axis
+        Energies of the channels.
+    fwhm
+        Width of the peak [eV].
+    zlp_range
+        First and last energy of the zero-loss-only range [eV].
+    noise
+        Noise of a pixel.
+    process
+        Prior of what is left.
+    template
+        The vacuum's peak, None for a power law.
+    broadening
+        Of the mean spectrum against the vacuum's, in squared widths.
     """
 
     axis: Axis
@@ -77,12 +84,15 @@ class ProcessTail:
 
         Parameters
         ----------
-        counts, centre : Spectra and energies of their peaks, shapes (n_pixels, n_channels) and (n_pixels,).
-        distance : Energies from the peak [eV], shape (n_pixels, n).
+        counts, centre
+            Spectra and energies of their peaks, shapes (n_pixels, n_channels) and (n_pixels,).
+        distance
+            Energies from the peak [eV], shape (n_pixels, n).
 
         Returns
         -------
-        zero_loss, lower, upper : Shape (n_pixels, n) each.
+        zero_loss, lower, upper : np.ndarray
+            Shape (n_pixels, n) each.
         """
         log_base, tail, shift = self.tail(counts, centre)
         mean, deviation = tail.at(distance - shift, tail.mean, tail.deviation)
@@ -96,8 +106,10 @@ class ProcessTail:
 
         Parameters
         ----------
-        counts, centre, distance : As of :meth:`logarithms`.
-        random : Normal random numbers, the same for all pixels, shape (n_draws, n_knots).
+        counts, centre, distance
+            As of :meth:`logarithms`.
+        random
+            Normal random numbers, the same for all pixels, shape (n_draws, n_knots).
 
         Returns
         -------
@@ -115,12 +127,15 @@ class ProcessTail:
 
         Parameters
         ----------
-        counts, centre, distance : As of :meth:`logarithms`.
+        counts, centre, distance
+            As of :meth:`logarithms`.
 
         Returns
         -------
-        mean : Shape (n_pixels, n).
-        modes : Shape (n_pixels, n, n_modes).
+        mean : np.ndarray
+            Shape (n_pixels, n).
+        modes : np.ndarray
+            Shape (n_pixels, n, n_modes).
         """
         log_base, tail, shift = self.tail(counts, centre)
         distance = distance - shift
@@ -202,13 +217,20 @@ class ZeroLossModel:
 
     Parameters
     ----------
-    axis : Energies of the channels.
-    fwhm : Width of the peak [eV].
-    zlp_range : First and last energy [eV] from the peak between which there is zero loss alone.
-    noise : Noise of a pixel.
-    tail : The model of the tail.
-    resolution : The measured peak within two widths, of unit sum, shape (n,) with n odd.
-    reach : Energy from the peak [eV] beyond which nothing is known of the zero loss; None with a vacuum spectrum.
+    axis
+        Energies of the channels.
+    fwhm
+        Width of the peak [eV].
+    zlp_range
+        First and last energy [eV] from the peak between which there is zero loss alone.
+    noise
+        Noise of a pixel.
+    tail
+        The model of the tail.
+    resolution
+        The measured peak within two widths, of unit sum, shape (n,) with n odd.
+    reach
+        Energy from the peak [eV] beyond which nothing is known of the zero loss; None with a vacuum spectrum.
     """
 
     axis: Axis
@@ -224,8 +246,10 @@ class ZeroLossModel:
 
         Parameters
         ----------
-        counts : Shape (n_pixels, n_channels).
-        centre : Energy of the peak of each pixel [eV], NaN for one that is left out, shape (n_pixels,).
+        counts
+            Shape (n_pixels, n_channels).
+        centre
+            Energy of the peak of each pixel [eV], NaN for one that is left out, shape (n_pixels,).
 
         Returns
         -------

@@ -22,9 +22,12 @@ class Noise:
 
     Parameters
     ----------
-    gain : Variance over counts; 1 when every electron is one count.
-    floor : Variance where there are no counts, of the read-out.
-    correlation : Variance of a mean of channels over that of independent ones.
+    gain
+        Variance over counts; 1 when every electron is one count.
+    floor
+        Variance where there are no counts, of the read-out.
+    correlation
+        Variance of a mean of channels over that of independent ones.
     """
 
     gain: float = 1.0
@@ -53,9 +56,12 @@ def estimate_noise(counts: np.ndarray, distance: np.ndarray, fwhm: float) -> Noi
 
     Parameters
     ----------
-    counts : Shape (n_pixels, n_channels).
-    distance : Energies from the peak of each pixel [eV], shape (n_pixels, n_channels).
-    fwhm : Width of the peak [eV].
+    counts
+        Shape (n_pixels, n_channels).
+    distance
+        Energies from the peak of each pixel [eV], shape (n_pixels, n_channels).
+    fwhm
+        Width of the peak [eV].
 
     Returns
     -------

@@ -40,9 +40,12 @@ class Onset:
 
     Parameters
     ----------
-    energy, lower, upper : Band gap [eV] and the ends of its 68 % band; NaN where no onset is seen.
-    exponent, exponent_lower, exponent_upper : Exponent, with its band when it was free.
-    chi_squared : Of the best fit in the middle window, divided by its degrees of freedom.
+    energy, lower, upper
+        Band gap [eV] and the ends of its 68 % band; NaN where no onset is seen.
+    exponent, exponent_lower, exponent_upper
+        Exponent, with its band when it was free.
+    chi_squared
+        Of the best fit in the middle window, divided by its degrees of freedom.
     """
 
     energy: BaseSignal
@@ -80,12 +83,18 @@ class OnsetFitter:
 
     Parameters
     ----------
-    model : Model of the zero-loss peaks, its range ending where the window begins.
-    kinds : Name -> exponents.
-    start : First energy of the window [eV].
-    last : Last energy that any window may have [eV].
-    first_end : End of the window in which a gap is first looked for [eV].
-    fixed : Whether that window is the only one.
+    model
+        Model of the zero-loss peaks, its range ending where the window begins.
+    kinds
+        Name -> exponents.
+    start
+        First energy of the window [eV].
+    last
+        Last energy that any window may have [eV].
+    first_end
+        End of the window in which a gap is first looked for [eV].
+    fixed
+        Whether that window is the only one.
     """
 
     model: ZeroLossModel
@@ -130,8 +139,10 @@ class OnsetFitter:
 
         Parameters
         ----------
-        counts : Shape (n_pixels, n_channels).
-        centre : Energy of the peak of each pixel [eV], NaN for one that is left out, shape (n_pixels,).
+        counts
+            Shape (n_pixels, n_channels).
+        centre
+            Energy of the peak of each pixel [eV], NaN for one that is left out, shape (n_pixels,).
 
         Returns
         -------
@@ -261,12 +272,16 @@ class _Data:
 
     Parameters
     ----------
-    energy : Middle of the bins from the peak [eV], shape (n_bins,).
-    counts, weight : Mean inelastic counts a channel and the inverse of their variances, shape (n_pixels, n_bins).
-    modes : What one standard deviation of each independent error of the zero loss adds, shape (n_pixels, n_bins,
-        n_modes).
-    shift : How far the channels of each pixel lie above `energy` [eV], shape (n_pixels,).
-    per_bin : Number of channels in a bin.
+    energy
+        Middle of the bins from the peak [eV], shape (n_bins,).
+    counts, weight
+        Mean inelastic counts a channel and the inverse of their variances, shape (n_pixels, n_bins).
+    modes
+        What one standard deviation of each independent error of the zero loss adds, shape (n_pixels, n_bins, n_modes).
+    shift
+        How far the channels of each pixel lie above `energy` [eV], shape (n_pixels,).
+    per_bin
+        Number of channels in a bin.
     """
 
     energy: np.ndarray
@@ -287,14 +302,19 @@ class _Data:
 
         Parameters
         ----------
-        onsets, departures : Shape (n_gaps, n_exponents, n_bins).
-        ends : End of the window of each pixel [eV], shape (n_pixels,).
+        onsets, departures
+            Shape (n_gaps, n_exponents, n_bins).
+        ends
+            End of the window of each pixel [eV], shape (n_pixels,).
 
         Returns
         -------
-        chi_squared : Shape (n_pixels, n_gaps, n_exponents).
-        significance : Amplitude over its standard deviation, same shape.
-        freedom : Degrees of freedom, shape (n_pixels,).
+        chi_squared : np.ndarray
+            Shape (n_pixels, n_gaps, n_exponents).
+        significance : np.ndarray
+            Amplitude over its standard deviation, same shape.
+        freedom : np.ndarray
+            Degrees of freedom, shape (n_pixels,).
         """
         shapes = np.stack([onsets, departures]).reshape(2, -1, onsets.shape[-1])
         weight = np.where(self.energy <= ends[:, np.newaxis], self.weight, 0)

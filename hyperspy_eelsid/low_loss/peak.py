@@ -28,8 +28,10 @@ class Axis:
 
     Parameters
     ----------
-    offset, step : First energy and width of a channel [eV].
-    size : Number of channels.
+    offset, step
+        First energy and width of a channel [eV].
+    size
+        Number of channels.
     """
 
     offset: float
@@ -90,9 +92,12 @@ def peak_centres(counts: np.ndarray, axis: Axis, fwhm: float) -> np.ndarray:
 
     Parameters
     ----------
-    counts : Shape (n_pixels, n_channels).
-    axis : Their energies.
-    fwhm : Width of the peak [eV].
+    counts
+        Shape (n_pixels, n_channels).
+    axis
+        Their energies.
+    fwhm
+        Width of the peak [eV].
 
     Returns
     -------
@@ -178,14 +183,19 @@ def aligned_sum(
 
     Parameters
     ----------
-    counts, centre : Spectra and energies of their peaks, shapes (n_pixels, n_channels) and (n_pixels,).
-    axis : Their energies.
-    reference : Energies of the sum, of the same step.
+    counts, centre
+        Spectra and energies of their peaks, shapes (n_pixels, n_channels) and (n_pixels,).
+    axis
+        Their energies.
+    reference
+        Energies of the sum, of the same step.
 
     Returns
     -------
-    total : Sum, shape (reference.size,).
-    recorded : Number of spectra that recorded each channel, shape (reference.size,).
+    total : np.ndarray
+        Sum, shape (reference.size,).
+    recorded : np.ndarray
+        Number of spectra that recorded each channel, shape (reference.size,).
     """
     usable = np.isfinite(centre)
     counts, centre = counts[usable], centre[usable]

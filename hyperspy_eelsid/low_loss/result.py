@@ -27,15 +27,24 @@ class ZeroLossPeak(ZeroLossBands):
 
     Parameters
     ----------
-    signal : The spectra, their energies increasing and in eV.
-    zlp : Zero-loss peaks; the counts themselves where there is zero loss alone.
-    lower, upper : Ends of the band; NaN where an extrapolation says nothing.
-    model : What was fitted.
-    centre : Energy of the peak of each pixel [eV], NaN for one that was left out.
-    vacuum_mask : Which pixels are the vacuum that was used, bool, with the shape of the pixels.
-    method : Method that was used.
-    random_state : Seed of what is drawn.
-    notes : What has to be known about the result.
+    signal
+        The spectra, their energies increasing and in eV.
+    zlp
+        Zero-loss peaks; the counts themselves where there is zero loss alone.
+    lower, upper
+        Ends of the band; NaN where an extrapolation says nothing.
+    model
+        What was fitted.
+    centre
+        Energy of the peak of each pixel [eV], NaN for one that was left out.
+    vacuum_mask
+        Which pixels are the vacuum that was used, bool, with the shape of the pixels.
+    method
+        Method that was used.
+    random_state
+        Seed of what is drawn.
+    notes
+        What has to be known about the result.
     """
 
     def __repr__(self) -> str:
@@ -68,10 +77,13 @@ class ZeroLossPeak(ZeroLossBands):
 
         Parameters
         ----------
-        kind : ``"direct"`` for the exponent 0.5, ``"indirect"`` for 1.5, ``"free"`` for one between 0.3 and 2.5, or an
+        kind
+            ``"direct"`` for the exponent 0.5, ``"indirect"`` for 1.5, ``"free"`` for one between 0.3 and 2.5, or an
             exponent; None for the first three.
-        energy_range : First and last energy [eV] of the only window, instead of those found in the data.
-        show_progressbar : Show the progress; None takes HyperSpy's preference.
+        energy_range
+            First and last energy [eV] of the only window, instead of those found in the data.
+        show_progressbar
+            Show the progress; None takes HyperSpy's preference.
 
         Returns
         -------
@@ -228,7 +240,8 @@ class ZeroLossPeak(ZeroLossBands):
 
         Parameters
         ----------
-        figure : Figure to draw in, a new one by default.
+        figure
+            Figure to draw in, a new one by default.
 
         Returns
         -------

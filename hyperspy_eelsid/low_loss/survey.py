@@ -34,10 +34,14 @@ class Spectrum(NamedTuple):
 
     Parameters
     ----------
-    counts : Shape (axis.size,).
-    axis : Energies from the peak.
-    noise : Noise of the mean.
-    pixels : Number of spectra.
+    counts
+        Shape (axis.size,).
+    axis
+        Energies from the peak.
+    noise
+        Noise of the mean.
+    pixels
+        Number of spectra.
     """
 
     counts: np.ndarray
@@ -52,12 +56,18 @@ class Survey:
 
     Parameters
     ----------
-    blocks : The counts in blocks of pixels, energies last, shape (..., n_channels).
-    axis : Energies of the channels.
-    fwhm : Width of the mean peak [eV].
-    centre : Energy of the peak of each pixel [eV], NaN where there is none or it is saturated, shape (...).
-    total, far : Counts of each pixel, and those far beyond its peak, shape (...).
-    noise : Noise of a pixel.
+    blocks
+        The counts in blocks of pixels, energies last, shape (..., n_channels).
+    axis
+        Energies of the channels.
+    fwhm
+        Width of the mean peak [eV].
+    centre
+        Energy of the peak of each pixel [eV], NaN where there is none or it is saturated, shape (...).
+    total, far
+        Counts of each pixel, and those far beyond its peak, shape (...).
+    noise
+        Noise of a pixel.
     """
 
     blocks: da.Array
@@ -76,9 +86,12 @@ class Survey:
 
         Parameters
         ----------
-        data : Counts, energies last, shape (..., n_channels) with at least one axis of pixels.
-        axis : Energies of the channels.
-        show_progressbar : Show the progress; None takes HyperSpy's preference.
+        data
+            Counts, energies last, shape (..., n_channels) with at least one axis of pixels.
+        axis
+            Energies of the channels.
+        show_progressbar
+            Show the progress; None takes HyperSpy's preference.
 
         Raises
         ------
@@ -139,10 +152,14 @@ def mean_spectrum(blocks: da.Array, centre: np.ndarray, axis: Axis, noise: Noise
 
     Parameters
     ----------
-    blocks : Counts, shape (..., n_channels).
-    centre : Energies of the peaks [eV], shape (...).
-    axis : Energies of the channels.
-    noise : Noise of a pixel.
+    blocks
+        Counts, shape (..., n_channels).
+    centre
+        Energies of the peaks [eV], shape (...).
+    axis
+        Energies of the channels.
+    noise
+        Noise of a pixel.
     """
     both_ways = _both_ways(axis)
     total, recorded = summed(blocks, _aligned, (2, both_ways.size), centre, axis=axis)
@@ -173,12 +190,18 @@ def per_pixel(
 
     Parameters
     ----------
-    blocks : Counts, shape (..., n_channels).
-    function : Returns an array of the shape (n_pixels, *shape).
-    shape : Last axes of the result.
-    *maps : Values of each pixel, shape (...), of which the function gets those of the block, shape (n_pixels,).
-    dtype : Of the result.
-    **arguments : Passed to the function.
+    blocks
+        Counts, shape (..., n_channels).
+    function
+        Returns an array of the shape (n_pixels, *shape).
+    shape
+        Last axes of the result.
+    *maps
+        Values of each pixel, shape (...), of which the function gets those of the block, shape (n_pixels,).
+    dtype
+        Of the result.
+    **arguments
+        Passed to the function.
 
     Returns
     -------

@@ -33,12 +33,18 @@ class Process:
 
     Parameters
     ----------
-    level : Of the level.
-    slope : Of the slope over the logarithm of the energy.
-    amplitude : Of the rest.
-    length : Over which the rest changes, in the logarithm of the energy.
-    nugget : Of each bin on its own: fixed patterns.
-    stray : Share of inelastic counts at the end of the range.
+    level
+        Of the level.
+    slope
+        Of the slope over the logarithm of the energy.
+    amplitude
+        Of the rest.
+    length
+        Over which the rest changes, in the logarithm of the energy.
+    nugget
+        Of each bin on its own: fixed patterns.
+    stray
+        Share of inelastic counts at the end of the range.
     """
 
     level: float
@@ -64,10 +70,14 @@ class Bins:
 
     Parameters
     ----------
-    log_energy : Logarithm of the mean energy of each bin over the end of the range.
-    counts, base : Sums of the counts and of the base.
-    channels : Number of channels, 0 for a bin without any.
-    stray : How far the onset of the inelastic counts is smeared into each bin, 1 at the end of the range.
+    log_energy
+        Logarithm of the mean energy of each bin over the end of the range.
+    counts, base
+        Sums of the counts and of the base.
+    channels
+        Number of channels, 0 for a bin without any.
+    stray
+        How far the onset of the inelastic counts is smeared into each bin, 1 at the end of the range.
 
     All have the shape (n_pixels, n_bins).
     """
@@ -92,11 +102,16 @@ class Bins:
 
         Parameters
         ----------
-        counts, centre : Spectra and energies of their peaks, shapes (n_pixels, n_channels) and (n_pixels,).
-        base : What the counts are divided by.
-        axis : Energies of the channels.
-        zlp_range : First and last energy from the peak [eV].
-        fwhm : Width of the peak [eV], over which the onset of the inelastic counts is smeared.
+        counts, centre
+            Spectra and energies of their peaks, shapes (n_pixels, n_channels) and (n_pixels,).
+        base
+            What the counts are divided by.
+        axis
+            Energies of the channels.
+        zlp_range
+            First and last energy from the peak [eV].
+        fwhm
+            Width of the peak [eV], over which the onset of the inelastic counts is smeared.
         """
         edges = bin_edges(zlp_range, axis.step)
         channel = np.ceil((edges + centre[:, np.newaxis] - axis.offset) / axis.step)
@@ -138,9 +153,12 @@ class Tail:
 
     Parameters
     ----------
-    log_knots : Logarithms of the energies [eV] of the knots, shape (n_knots,), equally spaced.
-    mean : Shape (n_pixels, n_knots).
-    covariance : Shape (n_pixels, n_knots, n_knots).
+    log_knots
+        Logarithms of the energies [eV] of the knots, shape (n_knots,), equally spaced.
+    mean
+        Shape (n_pixels, n_knots).
+    covariance
+        Shape (n_pixels, n_knots, n_knots).
     """
 
     log_knots: np.ndarray
@@ -163,8 +181,10 @@ class Tail:
 
         Parameters
         ----------
-        distance : Energies from the peak [eV], shape (n_pixels, n_channels); those below the first knot get its value.
-        *values : Shape (n_pixels, n_knots) each.
+        distance
+            Energies from the peak [eV], shape (n_pixels, n_channels); those below the first knot get its value.
+        *values
+            Shape (n_pixels, n_knots) each.
         """
         spacing = self.log_knots[1] - self.log_knots[0]
         place = np.maximum(distance, np.exp(self.log_knots[0]))
@@ -189,7 +209,8 @@ class Tail:
 
         Parameters
         ----------
-        distance : Energies from the peak [eV], above the first knot, shape (n_pixels, n_channels).
+        distance
+            Energies from the peak [eV], above the first knot, shape (n_pixels, n_channels).
         """
         spacing = self.log_knots[1] - self.log_knots[0]
         place = (np.log(distance) - self.log_knots[0]) / spacing
@@ -212,16 +233,23 @@ def condition(
 
     Parameters
     ----------
-    bins : Counts of the zero-loss-only range.
-    process : Prior.
-    noise : Noise of the counts.
-    knots : Logarithms of the energies [eV], shape (n_knots,).
-    end : End of the range [eV].
+    bins
+        Counts of the zero-loss-only range.
+    process
+        Prior.
+    noise
+        Noise of the counts.
+    knots
+        Logarithms of the energies [eV], shape (n_knots,).
+    end
+        End of the range [eV].
 
     Returns
     -------
-    mean : Shape (n_pixels, n_knots).
-    covariance : Shape (n_pixels, n_knots, n_knots).
+    mean : np.ndarray
+        Shape (n_pixels, n_knots).
+    covariance : np.ndarray
+        Shape (n_pixels, n_knots, n_knots).
     """
     prior = process.covariance(bins.log_energy, bins.log_energy)
     response, variance = linearised(bins, process, noise, prior)
@@ -273,10 +301,14 @@ def fitted_process(bins: Bins, process: Process, noise: Noise, free_nugget: bool
 
     Parameters
     ----------
-    bins : Counts of one spectrum, shape (1, n_bins).
-    process : Its amplitude and length are the medians of log-normal priors, a factor of 2 and of 1.6 wide.
-    noise : Noise of the counts.
-    free_nugget : Whether to fit the nugget too, with a prior a factor of 2.7 wide.
+    bins
+        Counts of one spectrum, shape (1, n_bins).
+    process
+        Its amplitude and length are the medians of log-normal priors, a factor of 2 and of 1.6 wide.
+    noise
+        Noise of the counts.
+    free_nugget
+        Whether to fit the nugget too, with a prior a factor of 2.7 wide.
     """
     start = np.log([process.amplitude, process.length, process.nugget])
     width = np.array([0.7, 0.5, 1.0])

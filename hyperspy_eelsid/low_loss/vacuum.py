@@ -27,10 +27,14 @@ class Template:
 
     Parameters
     ----------
-    counts : Vacuum spectrum, shape (n_channels,).
-    axis : Its energies.
-    fwhm : Its width [eV].
-    noise : Its noise.
+    counts
+        Vacuum spectrum, shape (n_channels,).
+    axis
+        Its energies.
+    fwhm
+        Its width [eV].
+    noise
+        Its noise.
     """
 
     def __init__(self, counts: np.ndarray, axis: Axis, fwhm: float, noise: Noise) -> None:
@@ -71,8 +75,10 @@ class Template:
 
         Parameters
         ----------
-        distance : Energies [eV], the channels of a row a step apart, shape (n_pixels, n_channels).
-        broadening : Variance of the broadening in squared widths, shape (n_pixels,).
+        distance
+            Energies [eV], the channels of a row a step apart, shape (n_pixels, n_channels).
+        broadening
+            Variance of the broadening in squared widths, shape (n_pixels,).
         """
         return np.exp(self.logarithm(distance, broadening))
 
@@ -109,10 +115,14 @@ class Template:
 
         Parameters
         ----------
-        counts, centre : Spectra and energies of their peaks, shapes (n_pixels, n_channels) and (n_pixels,).
-        axis : Energies of the channels.
-        end : End of the range [eV].
-        at : Energies from the peak [eV], shape (n,).
+        counts, centre
+            Spectra and energies of their peaks, shapes (n_pixels, n_channels) and (n_pixels,).
+        axis
+            Energies of the channels.
+        end
+            End of the range [eV].
+        at
+            Energies from the peak [eV], shape (n,).
 
         Returns
         -------
@@ -149,14 +159,19 @@ class Template:
 
         Parameters
         ----------
-        counts, centre : Spectra and first energies of their peaks, shapes (n_pixels, n_channels) and (n_pixels,).
-        axis : Energies of the channels.
-        noise : Noise of the counts.
-        broadening : That of the mean spectrum, about which those of the pixels lie.
+        counts, centre
+            Spectra and first energies of their peaks, shapes (n_pixels, n_channels) and (n_pixels,).
+        axis
+            Energies of the channels.
+        noise
+            Noise of the counts.
+        broadening
+            That of the mean spectrum, about which those of the pixels lie.
 
         Returns
         -------
-        amplitude, centre, broadening : Shape (n_pixels,) each.
+        amplitude, centre, broadening : np.ndarray
+            Shape (n_pixels,) each.
         """
         half = max(3, int(2 * self.fwhm / axis.step))
         peak = np.rint((centre - axis.offset) / axis.step).astype(int)

@@ -69,15 +69,19 @@ def model_zero_loss_peak(
 
     Parameters
     ----------
-    vacuum : Spectrum or image of the vacuum under the same conditions; or which pixels are vacuum, as a mask; or
-        ``"auto"`` to look for them; None without vacuum.
-    method : ``"vacuum"``, the vacuum's peak times a Gaussian process, which is best; ``"gaussian process"`` of the
-        logarithms of counts and energy, best without vacuum; ``"power law"``, for comparison. ``"auto"`` takes
-        the first where there is vacuum, else the second.
-    zlp_range : First and last energy from the peak [eV] between which there is zero loss alone; by default found in the
-        data.
-    random_state : Seed of all that is drawn.
-    show_progressbar : Show progress bars; None takes HyperSpy's preference.
+    vacuum
+        Spectrum or image of the vacuum under the same conditions; or which pixels are vacuum, as a mask; or ``"auto"``
+        to look for them; None without vacuum.
+    method
+        ``"vacuum"``, the vacuum's peak times a Gaussian process, which is best; ``"gaussian process"`` of the
+        logarithms of counts and energy, best without vacuum; ``"power law"``, for comparison. ``"auto"`` takes the
+        first where there is vacuum, else the second.
+    zlp_range
+        First and last energy from the peak [eV] between which there is zero loss alone; by default found in the data.
+    random_state
+        Seed of all that is drawn.
+    show_progressbar
+        Show progress bars; None takes HyperSpy's preference.
 
     Returns
     -------
@@ -157,8 +161,8 @@ def remove_zero_loss_peak(
 
     Parameters
     ----------
-    vacuum, method, zlp_range, random_state, show_progressbar : See ``model_zero_loss_peak``, of which this is the
-        attribute ``inelastic``.
+    vacuum, method, zlp_range, random_state, show_progressbar
+        See ``model_zero_loss_peak``, of which this is the attribute ``inelastic``.
 
     Returns
     -------
@@ -186,12 +190,18 @@ def fit_model(
 
     Parameters
     ----------
-    sample : Mean spectrum of the sample.
-    survey : Peaks of all pixels.
-    reference : Mean spectrum of the vacuum, or None.
-    method : Any but ``"auto"``.
-    zlp_range : Range that was asked for, or None.
-    session : Takes notes.
+    sample
+        Mean spectrum of the sample.
+    survey
+        Peaks of all pixels.
+    reference
+        Mean spectrum of the vacuum, or None.
+    method
+        Any but ``"auto"``.
+    zlp_range
+        Range that was asked for, or None.
+    session
+        Takes notes.
     """
     axis, fwhm, noise = sample.axis, survey.fwhm, survey.noise
     counts, centre = sample.counts[np.newaxis], np.zeros(1)

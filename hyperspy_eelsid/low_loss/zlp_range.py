@@ -32,9 +32,12 @@ def fine_bins(
 
     Returns
     -------
-    energy : Mean energy of each bin [eV], shape (n_bins,).
-    means : Mean of each spectrum, shape (n_bins,) each.
-    channels : Number of channels of each bin, shape (n_bins,).
+    energy : np.ndarray
+        Mean energy of each bin [eV], shape (n_bins,).
+    means : np.ndarray
+        Mean of each spectrum, shape (n_bins,) each.
+    channels : np.ndarray
+        Number of channels of each bin, shape (n_bins,).
     """
     energy = axis.energy
     use = energy > FIRST_WIDTHS * fwhm
@@ -55,11 +58,16 @@ def end_with_vacuum(
 
     Parameters
     ----------
-    sample : Mean spectrum of the sample, its peak at 0 eV, shape (n_channels,).
-    template : The vacuum's peak scaled, moved and broadened to it, shape (n_channels,).
-    axis : Their energies.
-    fwhm : Width of the peak [eV].
-    noise : Noise of the sample.
+    sample
+        Mean spectrum of the sample, its peak at 0 eV, shape (n_channels,).
+    template
+        The vacuum's peak scaled, moved and broadened to it, shape (n_channels,).
+    axis
+        Their energies.
+    fwhm
+        Width of the peak [eV].
+    noise
+        Noise of the sample.
     """
     x, (counts, base), channels = fine_bins([sample, template], axis, fwhm)
     error = np.sqrt(noise.variance(base) * noise.correlation / channels) / base

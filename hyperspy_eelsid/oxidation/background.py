@@ -32,10 +32,12 @@ class Background:
 
     Parameters
     ----------
-    values : Background, shape (n, n_channels).
-    shapes : Change of `values` for a relative change of the mean level of each window, shape
-        (n_windows, n, n_channels).
-    variances : Relative variance of the levels, shape (n_windows, n).
+    values
+        Background, shape (n, n_channels).
+    shapes
+        Change of `values` for a relative change of the mean level of each window, shape (n_windows, n, n_channels).
+    variances
+        Relative variance of the levels, shape (n_windows, n).
     """
 
     values: np.ndarray
@@ -92,9 +94,12 @@ def fit_background(spectra: np.ndarray, energy: np.ndarray, window: slice | None
 
     Parameters
     ----------
-    spectra : Shape (n, n_channels).
-    energy : Shape (n_channels,) [eV].
-    window : Channels before the edge; None where the background has been removed.
+    spectra
+        Shape (n, n_channels).
+    energy
+        Shape (n_channels,) [eV].
+    window
+        Channels before the edge; None where the background has been removed.
     """
     none = Background(
         np.zeros(spectra.shape), np.zeros((1, *spectra.shape)), np.zeros((1, len(spectra)))
@@ -189,11 +194,16 @@ def shared_noise(
 
     Parameters
     ----------
-    spectra : Shape (n, n_channels).
-    noise : What :func:`noise_variance` says.
-    window : Channels before the edge.
-    channels : In a block; None for some two dozen blocks.
-    pooled : One number for all spectra, which have the same noise.
+    spectra
+        Shape (n, n_channels).
+    noise
+        What :func:`noise_variance` says.
+    window
+        Channels before the edge.
+    channels
+        In a block; None for some two dozen blocks.
+    pooled
+        One number for all spectra, which have the same noise.
     """
     before = spectra[:, window]
     channels = channels or max(before.shape[1] // _BLOCKS, _CHANNELS_OF_A_BLOCK)

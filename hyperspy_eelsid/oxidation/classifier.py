@@ -48,13 +48,20 @@ class OxidationStateClassifier:
 
     Attributes
     ----------
-    edge : Name of the edge, e.g. ``"Mn_L3"``.
-    labels : States that it tells, in the order of the probabilities.
-    kernel : ``"cosine"``, ``"linear"``, ``"rbf"`` or ``"sigmoid"``.
-    align : Whether spectra are moved so that their first lines lie at the same place.
-    parameters : Of the support vector machine, as the grid search chose them.
-    spectra : Number of training spectra of each label.
-    groups : Names of the groups of training spectra.
+    edge
+        Name of the edge, e.g. ``"Mn_L3"``.
+    labels
+        States that it tells, in the order of the probabilities.
+    kernel
+        ``"cosine"``, ``"linear"``, ``"rbf"`` or ``"sigmoid"``.
+    align
+        Whether spectra are moved so that their first lines lie at the same place.
+    parameters
+        Of the support vector machine, as the grid search chose them.
+    spectra
+        Number of training spectra of each label.
+    groups
+        Names of the groups of training spectra.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -114,15 +121,23 @@ class OxidationStateClassifier:
 
         Parameters
         ----------
-        signals : Spectra or images of pure states; all pixels of an image have its label.
-        labels : State of each signal, e.g. ``"Mn2+"``.
-        edge : Edge, e.g. ``"Mn_L3"``.
-        groups : Session, sample or paper of each signal; what :meth:`cross_validate` leaves out at once.
-        kernel : ``"cosine"``, which intensity does not change; ``"linear"``, ``"rbf"`` or ``"sigmoid"``.
-        align : Bring the maximum of the first line to the same place in all spectra, for axes are rarely calibrated
-            to what tells states. False where they are, as iron needs it.
-        background : As in ``s.white_lines``.
-        seed : Of the copies.
+        signals
+            Spectra or images of pure states; all pixels of an image have its label.
+        labels
+            State of each signal, e.g. ``"Mn2+"``.
+        edge
+            Edge, e.g. ``"Mn_L3"``.
+        groups
+            Session, sample or paper of each signal; what :meth:`cross_validate` leaves out at once.
+        kernel
+            ``"cosine"``, which intensity does not change; ``"linear"``, ``"rbf"`` or ``"sigmoid"``.
+        align
+            Bring the maximum of the first line to the same place in all spectra, for axes are rarely calibrated to what
+            tells states. False where they are, as iron needs it.
+        background
+            As in ``s.white_lines``.
+        seed
+            Of the copies.
 
         Raises
         ------
@@ -258,8 +273,10 @@ class OxidationStateClassifier:
 
         Parameters
         ----------
-        folder : Folder to make.
-        overwrite : Write into a folder that is there.
+        folder
+            Folder to make.
+        overwrite
+            Write into a folder that is there.
 
         Raises
         ------
@@ -287,7 +304,8 @@ class OxidationStateClassifier:
 
         Parameters
         ----------
-        vectors : Of :attr:`preparation`, not normalised.
+        vectors
+            Of :attr:`preparation`, not normalised.
         """
         inputs = self.preparation.normalised(vectors).astype(np.float32)
         probability = _networks(self.folder, self._digest).predict(inputs, BATCH_SIZE)

@@ -47,9 +47,12 @@ class WhiteLineEdge:
 
     Parameters
     ----------
-    element : Symbol.
-    lines : Names of the subshells, that of the lower energy first.
-    onsets : Their onset energies [eV].
+    element
+        Symbol.
+    lines
+        Names of the subshells, that of the lower energy first.
+    onsets
+        Their onset energies [eV].
     """
 
     element: str
@@ -93,10 +96,14 @@ class Region:
 
     Parameters
     ----------
-    energy : Energies [eV] with the offset of the axis taken off, shape (n_channels,), uniform.
-    spectra : Shape (..., n_channels), navigation shape first; lazy if the signal is.
-    variance : Of the spectra, where the metadata of the signal tell it: a number or shape (..., n_channels).
-    signal : Where it comes from, energy last and increasing.
+    energy
+        Energies [eV] with the offset of the axis taken off, shape (n_channels,), uniform.
+    spectra
+        Shape (..., n_channels), navigation shape first; lazy if the signal is.
+    variance
+        Of the spectra, where the metadata of the signal tell it: a number or shape (..., n_channels).
+    signal
+        Where it comes from, energy last and increasing.
     """
 
     energy: np.ndarray
@@ -135,10 +142,14 @@ class Region:
 
         Parameters
         ----------
-        signal : EELS signal.
-        edge : The edge.
-        energy_offset : How far the axis is off [eV], positive when edges are seen above their onsets.
-        low_loss : Of the same pixels or of the whole image; spectra of more than 0.6 mean free paths become NaN.
+        signal
+            EELS signal.
+        edge
+            The edge.
+        energy_offset
+            How far the axis is off [eV], positive when edges are seen above their onsets.
+        low_loss
+            Of the same pixels or of the whole image; spectra of more than 0.6 mean free paths become NaN.
 
         Raises
         ------
@@ -201,9 +212,11 @@ class Region:
 
         Parameters
         ----------
-        function : Takes spectra, shape (n, n_channels), their variance (shape like them, a number or None) and the
+        function
+            Takes spectra, shape (n, n_channels), their variance (shape like them, a number or None) and the
             `arguments`, and gives an array of shape (n, columns).
-        columns : Number of values for a spectrum.
+        columns
+            Number of values for a spectrum.
 
         Returns
         -------

@@ -64,16 +64,26 @@ class OxidationFractions:
 
     Parameters
     ----------
-    fractions : Label of a reference to its share of the intensity of the edge in the fitted window, 0 to 1.
-    amount : Intensity of the edge in the fitted window [counts eV].
-    chi_squared : Reduced chi-squared of each pixel, one when the references explain the spectrum.
-    valence : Mean of the charges of the references, weighted by the fractions; None where a label holds no charge.
-    shift : Of the references [eV] in each pixel, positive towards higher energies.
-    blur : Full width at half maximum of the Gaussian by which the references were broadened [eV].
-    edge : Name of the edge.
-    align : How the references were shifted: ``"image"``, ``"pixel"`` or None.
-    window : First and last energy [eV] of the fit.
-    residual : Signal less fit in the window.
+    fractions
+        Label of a reference to its share of the intensity of the edge in the fitted window, 0 to 1.
+    amount
+        Intensity of the edge in the fitted window [counts eV].
+    chi_squared
+        Reduced chi-squared of each pixel, one when the references explain the spectrum.
+    valence
+        Mean of the charges of the references, weighted by the fractions; None where a label holds no charge.
+    shift
+        Of the references [eV] in each pixel, positive towards higher energies.
+    blur
+        Full width at half maximum of the Gaussian by which the references were broadened [eV].
+    edge
+        Name of the edge.
+    align
+        How the references were shifted: ``"image"``, ``"pixel"`` or None.
+    window
+        First and last energy [eV] of the fit.
+    residual
+        Signal less fit in the window.
     """
 
     fractions: dict[str, BaseSignal]

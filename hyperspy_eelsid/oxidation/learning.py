@@ -57,9 +57,12 @@ class TrainingSet:
 
     Parameters
     ----------
-    vectors : Prepared, not normalised, shape (n, n_channels).
-    labels : Shape (n,).
-    groups : Of spectra that are not independent, shape (n,).
+    vectors
+        Prepared, not normalised, shape (n, n_channels).
+    labels
+        Shape (n,).
+    groups
+        Of spectra that are not independent, shape (n,).
     """
 
     vectors: np.ndarray
@@ -79,9 +82,12 @@ def copies(
 
     Returns
     -------
-    vectors : Maximum about one, shape (n_copies * n, n_channels).
-    labels : Shape (n_copies * n,).
-    origins : Number of the spectrum of which each is a copy.
+    vectors : np.ndarray
+        Maximum about one, shape (n_copies * n, n_channels).
+    labels : np.ndarray
+        Shape (n_copies * n,).
+    origins : np.ndarray
+        Number of the spectrum of which each is a copy.
     """
     count, channels = training.vectors.shape
     number = int(np.clip(-(-LEAST_VECTORS // count), 1, MOST_COPIES))

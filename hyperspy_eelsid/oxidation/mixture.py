@@ -29,11 +29,16 @@ class Columns:
 
     Parameters
     ----------
-    energy : Of the channels that are fitted [eV], shape (n_channels,), uniform.
-    fine : Fine axis of the references, beyond `energy` on both sides [eV], shape (n_fine,).
-    references : On `fine`, shape (n_references, n_fine).
-    others : Columns that shift and are blurred as the references, but are no references, shape (n_others, n_fine).
-    background : Columns that do not move, shape (n_background, n_channels).
+    energy
+        Of the channels that are fitted [eV], shape (n_channels,), uniform.
+    fine
+        Fine axis of the references, beyond `energy` on both sides [eV], shape (n_fine,).
+    references
+        On `fine`, shape (n_references, n_fine).
+    others
+        Columns that shift and are blurred as the references, but are no references, shape (n_others, n_fine).
+    background
+        Columns that do not move, shape (n_background, n_channels).
     """
 
     energy: np.ndarray
@@ -52,8 +57,10 @@ class Columns:
 
         Parameters
         ----------
-        shift : In eV, positive towards higher energies.
-        blur : Full width at half maximum of a Gaussian [eV].
+        shift
+            In eV, positive towards higher energies.
+        blur
+            Full width at half maximum of a Gaussian [eV].
         """
         moving = np.concatenate([self.references, self.others])
         step = self.fine[1] - self.fine[0]
@@ -88,14 +95,19 @@ def image_shift_and_blur(
 
     Parameters
     ----------
-    columns : Columns of the fit.
-    spectra : Shape (n, n_channels).
-    weights : One over the standard deviation of the channels, shape (n_channels,).
-    align, broaden : What is to be found.
+    columns
+        Columns of the fit.
+    spectra
+        Shape (n, n_channels).
+    weights
+        One over the standard deviation of the channels, shape (n_channels,).
+    align, broaden
+        What is to be found.
 
     Returns
     -------
-    shift, blur : In eV; zero for what is not asked for.
+    shift, blur : float
+        In eV; zero for what is not asked for.
     """
     weighted = spectra * weights
     moments = weighted.T @ weighted
@@ -139,9 +151,12 @@ class LinearMixture:
 
     Parameters
     ----------
-    columns : Shape (n_channels, n_columns), references first.
-    number : Of references.
-    weights : One over the standard deviation of the channels, shape (n_channels,).
+    columns
+        Shape (n_channels, n_columns), references first.
+    number
+        Of references.
+    weights
+        One over the standard deviation of the channels, shape (n_channels,).
     """
 
     def __init__(self, columns: np.ndarray, number: int, weights: np.ndarray) -> None:

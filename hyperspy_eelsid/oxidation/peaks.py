@@ -24,14 +24,19 @@ def line_places(
 
     Parameters
     ----------
-    spectra, variance : Without background, shape (n, n_channels).
-    energy : Shape (n_channels,) [eV].
-    edge : The edge.
+    spectra, variance
+        Without background, shape (n, n_channels).
+    energy
+        Shape (n_channels,) [eV].
+    edge
+        The edge.
 
     Returns
     -------
-    places : Energies of the maxima [eV], shape (2, n).
-    variances : In eV², shape (2, n).
+    places : np.ndarray
+        Energies of the maxima [eV], shape (2, n).
+    variances : np.ndarray
+        In eV², shape (2, n).
     """
     dispersion = energy[1] - energy[0]
     boxes = smooth(spectra, _odd(LINE_WIDTH_EV / dispersion))
@@ -98,9 +103,12 @@ def integral(
 
     Parameters
     ----------
-    spectra : Values in the channels, of any unit, shape (..., n, n_channels).
-    energy : Shape (n_channels,) [eV].
-    start, end : In eV, shape (n,).
+    spectra
+        Values in the channels, of any unit, shape (..., n, n_channels).
+    energy
+        Shape (n_channels,) [eV].
+    start, end
+        In eV, shape (n,).
 
     Returns
     -------

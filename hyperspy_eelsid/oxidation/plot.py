@@ -26,7 +26,7 @@ def plot_states(
     element: str,
 ) -> Figure:
     """State of each pixel with a legend, its probability, and where the ratio of the white lines agrees."""
-    figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(11, 4.2), layout="constrained")
     draw_states(axes[0], state, labels)
     axes[0].set_title(f"{element} state")
     shown = _draw(axes[1], probability, state, cmap="viridis", vmin=1 / len(labels), vmax=1)
@@ -55,7 +55,8 @@ def _draw(axes: Axes, data: np.ndarray, signal: BaseSignal, **how):
         x, y = signal.axes_manager.signal_axes
         axes.set_facecolor(NO_STATE)
         axes.set(xlabel=f"{x.name} ({x.units})", ylabel=f"{y.name} ({y.units})")
-        extent = (x.low_value, x.high_value, y.high_value, y.low_value)
+        left, top = (axis.low_value - axis.scale / 2 for axis in (x, y))
+        extent = (left, left + x.size * x.scale, top + y.size * y.scale, top)
         return axes.imshow(
             np.ma.masked_invalid(data), interpolation="nearest", extent=extent, **how
         )
@@ -65,4 +66,6 @@ def _draw(axes: Axes, data: np.ndarray, signal: BaseSignal, **how):
 
 def _legend(axes: Axes, names) -> None:
     handles = [Patch(color=colour, label=name) for name, colour in names]
-    axes.legend(handles=handles, fontsize="small", loc="upper right")
+    axes.legend(
+        handles=handles, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2
+    )

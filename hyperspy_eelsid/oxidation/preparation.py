@@ -21,9 +21,12 @@ class Preparation:
 
     Parameters
     ----------
-    edge : Name of the edge, e.g. ``"Mn_L3"``.
-    align : Whether the maximum of the first line comes to the same place in all; otherwise its onset does.
-    norm : ``"l2"``, whose products are cosines, or ``"maximum"``.
+    edge
+        Name of the edge, e.g. ``"Mn_L3"``.
+    align
+        Whether the maximum of the first line comes to the same place in all; otherwise its onset does.
+    norm
+        ``"l2"``, whose products are cosines, or ``"maximum"``.
     """
 
     edge: str
@@ -41,9 +44,12 @@ class Preparation:
 
         Parameters
         ----------
-        net : Spectra without background, shape (n, n_channels).
-        first_line : Energy of the maximum of the first line [eV], shape (n,).
-        energy : Shape (n_channels,) [eV].
+        net
+            Spectra without background, shape (n, n_channels).
+        first_line
+            Energy of the maximum of the first line [eV], shape (n,).
+        energy
+            Shape (n_channels,) [eV].
         """
         onset = WhiteLineEdge.of(self.edge).onsets[0]
         place = first_line if self.align else np.full(len(net), onset)

@@ -57,13 +57,18 @@ def references(
 
     Parameters
     ----------
-    element : Symbol: Sc to Cu have L2,3, the lanthanides M4,5.
-    dispersion : Width of the channels [eV].
-    resolution : Full width at half maximum of the energy resolution [eV].
-    ten_dq : Crystal field 10Dq [eV] of all ions, one of those in the library (-0.6, which is a tetrahedron's, 0.5, 1.0,
-        1.4, 1.8 and 2.2); None takes 1.0 for charge 2, 1.4 for 3, 1.8 for 4 and 5, -0.6 for 6, and for Mn3+ and Cu2+ a
-        field stretched along one axis.
-    thickness : In mean free paths; so much of the spectrum is added again 22 eV higher, as the plasmons of oxides do.
+    element
+        Symbol: Sc to Cu have L2,3, the lanthanides M4,5.
+    dispersion
+        Width of the channels [eV].
+    resolution
+        Full width at half maximum of the energy resolution [eV].
+    ten_dq
+        Crystal field 10Dq [eV] of all ions, one of those in the library (-0.6, which is a tetrahedron's, 0.5, 1.0, 1.4,
+        1.8 and 2.2); None takes 1.0 for charge 2, 1.4 for 3, 1.8 for 4 and 5, -0.6 for 6, and for Mn3+ and Cu2+ a field
+        stretched along one axis.
+    thickness
+        In mean free paths; so much of the spectrum is added again 22 eV higher, as the plasmons of oxides do.
 
     Returns
     -------

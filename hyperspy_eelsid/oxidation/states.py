@@ -26,15 +26,21 @@ class OxidationStates:
 
     Parameters
     ----------
-    probabilities : Label to the probability that the spectrum belongs to the state, if it belongs to one of them. It is
-        not the fraction of the state in a mixture: that is what ``s.oxidation_fractions`` fits.
-    state : Number of the most probable label.
-    similarity : Cosine to the nearest training spectrum.
-    accepted : Whether there are white lines, five standard errors strong, that are at least 0.9 similar.
-    agrees_with_ratio : Whether the ratio of the white lines is nearest to that of the same state; without a ratio it
-        does not.
-    labels : States in the order of their numbers.
-    edge : Name of the edge.
+    probabilities
+        Label to the probability that the spectrum belongs to the state, if it belongs to one of them. It is not the
+        fraction of the state in a mixture: that is what ``s.oxidation_fractions`` fits.
+    state
+        Number of the most probable label.
+    similarity
+        Cosine to the nearest training spectrum.
+    accepted
+        Whether there are white lines, five standard errors strong, that are at least 0.9 similar.
+    agrees_with_ratio
+        Whether the ratio of the white lines is nearest to that of the same state; without a ratio it does not.
+    labels
+        States in the order of their numbers.
+    edge
+        Name of the edge.
     """
 
     probabilities: dict[str, BaseSignal]

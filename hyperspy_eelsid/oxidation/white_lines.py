@@ -66,13 +66,19 @@ class WhiteLines:
 
     Parameters
     ----------
-    edge : Name of the edge, e.g. ``"Mn_L3"``.
-    first, second : Areas of the lines (L3 and L2, or M5 and M4) above the steps of the continuum [counts eV].
-    ratio : First over second.
-    position : Energy of the maximum of the first line [eV], as the axis of the signal has it.
-    distance : Distance of the maxima [eV].
-    prepeak_distance : From the prepeak of O K to its main maximum [eV], NaN where there is no prepeak; None when O K is
-        not in the window.
+    edge
+        Name of the edge, e.g. ``"Mn_L3"``.
+    first, second
+        Areas of the lines (L3 and L2, or M5 and M4) above the steps of the continuum [counts eV].
+    ratio
+        First over second.
+    position
+        Energy of the maximum of the first line [eV], as the axis of the signal has it.
+    distance
+        Distance of the maxima [eV].
+    prepeak_distance
+        From the prepeak of O K to its main maximum [eV], NaN where there is no prepeak; None when O K is not in the
+        window.
     """
 
     edge: str
@@ -124,7 +130,8 @@ class WhiteLines:
 
         Parameters
         ----------
-        thickness : Of the specimen in mean free paths, for plural scattering lowers the second line.
+        thickness
+            Of the specimen in mean free paths, for plural scattering lowers the second line.
 
         Raises
         ------
@@ -268,11 +275,16 @@ def measure(
 
     Parameters
     ----------
-    spectra : Counts, finite, shape (n, n_channels).
-    variance : Of the counts, None where it is not known.
-    energy : Shape (n_channels,) [eV].
-    edge : The edge.
-    window : Channels of the background.
+    spectra
+        Counts, finite, shape (n, n_channels).
+    variance
+        Of the counts, None where it is not known.
+    energy
+        Shape (n_channels,) [eV].
+    edge
+        The edge.
+    window
+        Channels of the background.
 
     Returns
     -------
@@ -286,11 +298,16 @@ class Lines(NamedTuple):
 
     Attributes
     ----------
-    net : Spectra without background, shape (n, n_channels).
-    noise : Their variance, shape (n, n_channels).
-    background : What was taken off.
-    places : Energies of the maxima of both lines [eV], shape (2, n).
-    spreads : Variances of the places [eV²], shape (2, n).
+    net
+        Spectra without background, shape (n, n_channels).
+    noise
+        Their variance, shape (n, n_channels).
+    background
+        What was taken off.
+    places
+        Energies of the maxima of both lines [eV], shape (2, n).
+    spreads
+        Variances of the places [eV²], shape (2, n).
     """
 
     net: np.ndarray

@@ -89,22 +89,31 @@ def auto_model(
 
     Parameters
     ----------
-    identification : Result of ``identify_elements``; by default the elements are identified first.
-    elements : Symbols of the elements to fit, instead of an identification.
-    low_loss : Low-loss spectrum, for multiple scattering and absolute areal densities: one for all pixels, or one
-        for each.
-    GOS : Cross sections: ``"bundled"``, those of this package; ``"dft"`` or ``"dirac"``, exspy's tables, which are
+    identification
+        Result of ``identify_elements``; by default the elements are identified first.
+    elements
+        Symbols of the elements to fit, instead of an identification.
+    low_loss
+        Low-loss spectrum, for multiple scattering and absolute areal densities: one for all pixels, or one for each.
+    GOS
+        Cross sections: ``"bundled"``, those of this package; ``"dft"`` or ``"dirac"``, exspy's tables, which are
         downloaded; or the path of a GOSH file.
-    beam_energy : Beam energy [keV]; by default, and for the next two, from the metadata.
-    convergence_angle, collection_angle : Semi-angles [mrad].
-    background : Exponents of the power laws of which the background is the sum.
-    fine_structure : Width [eV] of the fine structure after each major onset, which is left out of the fit.
-    onset_shift : ``"image"`` moves the edges of each element, by 14 eV at most, to where the mean spectrum rises;
-        ``"pixel"`` then also those of each pixel, by 4 eV at most, see
-        ``m.estimate_onset_shifts()``; None keeps the table. The shift is
-        ``edge.onset_energy.value - edge.GOS.onset_energy``.
-    fit : Fit the model in all pixels.
-    show_progressbar : Show progress bars; None takes HyperSpy's preference.
+    beam_energy
+        Beam energy [keV]; by default, and for the next two, from the metadata.
+    convergence_angle, collection_angle
+        Semi-angles [mrad].
+    background
+        Exponents of the power laws of which the background is the sum.
+    fine_structure
+        Width [eV] of the fine structure after each major onset, which is left out of the fit.
+    onset_shift
+        ``"image"`` moves the edges of each element, by 14 eV at most, to where the mean spectrum rises; ``"pixel"``
+        then also those of each pixel, by 4 eV at most, see ``m.estimate_onset_shifts()``; None keeps the table. The
+        shift is ``edge.onset_energy.value - edge.GOS.onset_energy``.
+    fit
+        Fit the model in all pixels.
+    show_progressbar
+        Show progress bars; None takes HyperSpy's preference.
 
     Returns
     -------

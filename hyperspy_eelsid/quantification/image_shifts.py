@@ -32,9 +32,12 @@ def onset_shifts(
 
     Parameters
     ----------
-    energy : Uniform, increasing energy axis [eV], shape (n_channels,).
-    counts : Spectrum, shape (n_channels,).
-    onsets : Tabulated onset energies of the major edge groups [eV] of each element.
+    energy
+        Uniform, increasing energy axis [eV], shape (n_channels,).
+    counts
+        Spectrum, shape (n_channels,).
+    onsets
+        Tabulated onset energies of the major edge groups [eV] of each element.
 
     Returns
     -------

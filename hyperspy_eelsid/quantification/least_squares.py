@@ -13,8 +13,10 @@ class LinearFit:
 
     Parameters
     ----------
-    columns : Design matrix, shape (n_channels, n_parts).
-    expected : Mean of the spectra, whose Poisson weights all of them have, shape (n_channels,).
+    columns
+        Design matrix, shape (n_channels, n_parts).
+    expected
+        Mean of the spectra, whose Poisson weights all of them have, shape (n_channels,).
 
     References
     ----------
@@ -44,8 +46,9 @@ class LinearFit:
 
         Parameters
         ----------
-        used : Parts that non-negativity does not hold at zero, bool, shape (n_parts,). The others do not add to the
-            errors of these; their own variance is that of the part alone, added to the used ones.
+        used
+            Parts that non-negativity does not hold at zero, bool, shape (n_parts,). The others do not add to the errors
+            of these; their own variance is that of the part alone, added to the used ones.
         """
         inverse = np.linalg.pinv(self._r[:, used])
         rest = self._r - self._r[:, used] @ (inverse @ self._r)
@@ -58,13 +61,17 @@ class LinearFit:
 
         Parameters
         ----------
-        counts : Shape (n_spectra, n_channels).
+        counts
+            Shape (n_spectra, n_channels).
 
         Returns
         -------
-        factors, errors : Factors of the parts and their standard errors, shape (n_spectra, n_parts) each.
-        chisq : Sum of squared residuals over the Poisson variance of the fit, shape (n_spectra,).
-        n_used : Number of parts that are not zero, shape (n_spectra,).
+        factors, errors : np.ndarray
+            Factors of the parts and their standard errors, shape (n_spectra, n_parts) each.
+        chisq : np.ndarray
+            Sum of squared residuals over the Poisson variance of the fit, shape (n_spectra,).
+        n_used : np.ndarray
+            Number of parts that are not zero, shape (n_spectra,).
 
         Notes
         -----
@@ -101,11 +108,16 @@ def robust_ratio(
 
     Parameters
     ----------
-    columns : Design matrix, shape (n_channels, n_parts).
-    counts : Spectrum, shape (n_channels,).
-    part : Number of the part.
-    correlated_channels : Distance from which residuals are independent.
-    model_error : Standard error of the model as a share of the counts.
+    columns
+        Design matrix, shape (n_channels, n_parts).
+    counts
+        Spectrum, shape (n_channels,).
+    part
+        Number of the part.
+    correlated_channels
+        Distance from which residuals are independent.
+    model_error
+        Standard error of the model as a share of the counts.
 
     References
     ----------

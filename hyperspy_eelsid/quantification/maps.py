@@ -28,9 +28,11 @@ def elemental_maps(
 
     Parameters
     ----------
-    model : Fitted model.
-    electrons : Number of electrons that reached the spectrometer in the time of one spectrum, in the unit of its
-        counts: a number, or a signal with one for each pixel. A low-loss spectrum tells it, where the model has one.
+    model
+        Fitted model.
+    electrons
+        Number of electrons that reached the spectrometer in the time of one spectrum, in the unit of its counts: a
+        number, or a signal with one for each pixel. A low-loss spectrum tells it, where the model has one.
 
     Returns
     -------
@@ -64,7 +66,8 @@ def composition(model: EELSModel) -> dict[str, BaseSignal]:
 
     Parameters
     ----------
-    model : Fitted model.
+    model
+        Fitted model.
 
     Returns
     -------
@@ -112,7 +115,8 @@ def residual(model: EELSModel) -> EELSSpectrum:
 
     Parameters
     ----------
-    model : Fitted model.
+    model
+        Fitted model.
 
     Returns
     -------

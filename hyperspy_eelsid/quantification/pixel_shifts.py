@@ -214,9 +214,12 @@ def fine_structure(near: np.ndarray, squares: np.ndarray, products: np.ndarray) 
 
     Parameters
     ----------
-    near : Whether a channel is near an edge of an element, bool, shape (n_elements, n_channels).
-    squares : Sum over the pixels of the products of the amounts of two elements, shape (n_elements, n_elements).
-    products : Sum over the pixels of amount times residual, shape (n_elements, n_channels).
+    near
+        Whether a channel is near an edge of an element, bool, shape (n_elements, n_channels).
+    squares
+        Sum over the pixels of the products of the amounts of two elements, shape (n_elements, n_elements).
+    products
+        Sum over the pixels of amount times residual, shape (n_elements, n_channels).
 
     Returns
     -------
@@ -241,13 +244,17 @@ def best_shifts(
 
     Parameters
     ----------
-    counts, background, edges : Shape (n_spectra, n_channels) each.
-    channels : Numbers of the channels that are compared, shape (n_compared,).
-    scale : Width of a channel [eV].
+    counts, background, edges
+        Shape (n_spectra, n_channels) each.
+    channels
+        Numbers of the channels that are compared, shape (n_compared,).
+    scale
+        Width of a channel [eV].
 
     Returns
     -------
-    shifts, errors : In eV, shape (n_spectra,) each; an error is infinite where nothing tells the shift.
+    shifts, errors : np.ndarray
+        In eV, shape (n_spectra,) each; an error is infinite where nothing tells the shift.
     """
     step = max(1, round(SEARCH_STEP_EV / scale))
     most = max(1, round(SEARCH_RANGE_EV / (step * scale)))

@@ -30,9 +30,11 @@ class Significance(NamedTuple):
 
     Parameters
     ----------
-    total : Fitted amount over its standard error around the clearest edge of the element, in the sum of all
-        spectra; the error holds the misfit of the model as well as noise.
-    pixels : Share of the fitted pixels whose own amount is more than three standard errors.
+    total
+        Fitted amount over its standard error around the clearest edge of the element, in the sum of all spectra; the
+        error holds the misfit of the model as well as noise.
+    pixels
+        Share of the fitted pixels whose own amount is more than three standard errors.
     """
 
     total: float
@@ -48,7 +50,8 @@ def significance(model: EELSModel) -> dict[str, Significance]:
 
     Parameters
     ----------
-    model : Fitted model.
+    model
+        Fitted model.
     """
     linear = LinearModel(model)
     channels = recorded_channels(linear.mean)

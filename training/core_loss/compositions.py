@@ -99,12 +99,14 @@ class Compositions:
 
     Parameters
     ----------
-    formulas : Chemical formulas. Elements outside of the 80 (H, He, Li and beyond Bi) leave no edge in the spectra
-        and are dropped; each of the 80 elements also stands alone once, so that every element can be drawn.
+    formulas
+        Chemical formulas. Elements outside of the 80 (H, He, Li and beyond Bi) leave no edge in the spectra and are
+        dropped; each of the 80 elements also stands alone once, so that every element can be drawn.
 
     Attributes
     ----------
-    fractions : Atomic fractions, shape (n_compounds, 80), rows of sum 1.
+    fractions
+        Atomic fractions, shape (n_compounds, 80), rows of sum 1.
     """
 
     def __init__(self, formulas: list[str]) -> None:
@@ -124,7 +126,8 @@ class Compositions:
 
         Parameters
         ----------
-        query : Index of the element that the compound must hold, shape (n,).
+        query
+            Index of the element that the compound must hold, shape (n,).
 
         Returns
         -------

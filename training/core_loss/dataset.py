@@ -52,10 +52,14 @@ class SpectraSet:
 
     Attributes
     ----------
-    seed : Second number of every seed of the set, so that sets never share a sample.
-    samples_per_element : Samples of which each of the 80 elements is the query element.
-    spectra_per_sample : Spectra of each sample.
-    content : ``"compounds"``, ``"elements"`` (pure) or ``"nothing"`` (no edge at all).
+    seed
+        Second number of every seed of the set, so that sets never share a sample.
+    samples_per_element
+        Samples of which each of the 80 elements is the query element.
+    spectra_per_sample
+        Spectra of each sample.
+    content
+        ``"compounds"``, ``"elements"`` (pure) or ``"nothing"`` (no edge at all).
     """
 
     seed: int
@@ -85,9 +89,12 @@ def make_simulator(
 
     Parameters
     ----------
-    recipe : ``"pub"`` or ``"robust"``.
-    without : Effects of the recipe to leave out.
-    formulas : Text file of chemical formulas to draw from instead.
+    recipe
+        ``"pub"`` or ``"robust"``.
+    without
+        Effects of the recipe to leave out.
+    formulas
+        Text file of chemical formulas to draw from instead.
 
     Raises
     ------
@@ -158,14 +165,21 @@ def write(
 
     Parameters
     ----------
-    path : File to write.
-    recipe, without, formulas : As in :func:`make_simulator`.
-    set_name : ``"train"``, ``"validation"``, ``"test"``, ``"single-element"`` or ``"empty"``.
-    seed : The same seed gives the same labels, and on the same machine the same spectra to rounding, whatever the
-        number of processes.
-    spectra : Number of spectra; by default that of the published set.
-    processes : Processes that simulate.
-    show_progressbar : Show a progress bar.
+    path
+        File to write.
+    recipe, without, formulas
+        As in :func:`make_simulator`.
+    set_name
+        ``"train"``, ``"validation"``, ``"test"``, ``"single-element"`` or ``"empty"``.
+    seed
+        The same seed gives the same labels, and on the same machine the same spectra to rounding, whatever the number
+        of processes.
+    spectra
+        Number of spectra; by default that of the published set.
+    processes
+        Processes that simulate.
+    show_progressbar
+        Show a progress bar.
 
     Raises
     ------
@@ -209,8 +223,10 @@ class Blocks:
 
     Attributes
     ----------
-    folder : Where the blocks lie.
-    identity : What tells the data set from others.
+    folder
+        Where the blocks lie.
+    identity
+        What tells the data set from others.
     """
 
     folder: Path

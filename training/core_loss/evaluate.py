@@ -38,11 +38,15 @@ class Simulated(NamedTuple):
 
     Attributes
     ----------
-    spectra : Network input, shape (n, 3072); only the first thousand are kept.
-    labels, probability : Shape (n, 80) each.
-    windows : First and last energy of an onset that can be seen [eV], shape (n, 2).
-    parameters : Drawn parameters, whether an N edge is visible, and the onset of the only visible major edge [eV], NaN
-        in spectra with more or none; arrays of length n.
+    spectra
+        Network input, shape (n, 3072); only the first thousand are kept.
+    labels, probability
+        Shape (n, 80) each.
+    windows
+        First and last energy of an onset that can be seen [eV], shape (n, 2).
+    parameters
+        Drawn parameters, whether an N edge is visible, and the onset of the only visible major edge [eV], NaN in
+        spectra with more or none; arrays of length n.
     """
 
     spectra: np.ndarray
@@ -64,9 +68,12 @@ def simulated(predict: Predict, recipe: str, set_name: str, spectra: int, seed: 
 
     Parameters
     ----------
-    predict : From network input (n, 3072) to probabilities (n, 80).
-    recipe, set_name, seed : Which spectra, as in :func:`training.core_loss.dataset.write`; sets never share a sample.
-    spectra : Number of spectra.
+    predict
+        From network input (n, 3072) to probabilities (n, 80).
+    recipe, set_name, seed
+        Which spectra, as in :func:`training.core_loss.dataset.write`; sets never share a sample.
+    spectra
+        Number of spectra.
     """
     simulator = make_simulator(recipe)
     per_block = SAMPLES_PER_BLOCK * get_set(set_name).spectra_per_sample
@@ -156,14 +163,19 @@ def measured(
 
     Parameters
     ----------
-    catalog : JSON list of entries with ``id``, ``file``, ``elements``, ``dont_care`` and ``has_N_edge``.
-    find : Called with each HyperSpy signal.
-    total_counts : Draw each spectrum anew by Poisson's law, with so many counts in total.
-    offset : Added to the energy axis of every spectrum [eV].
+    catalog
+        JSON list of entries with ``id``, ``file``, ``elements``, ``dont_care`` and ``has_N_edge``.
+    find
+        Called with each HyperSpy signal.
+    total_counts
+        Draw each spectrum anew by Poisson's law, with so many counts in total.
+    offset
+        Added to the energy axis of every spectrum [eV].
 
     Returns
     -------
-    entries, found : The catalog and what `find` returned for each entry.
+    entries, found : list
+        The catalog and what `find` returned for each entry.
     """
     import hyperspy.api as hs
 

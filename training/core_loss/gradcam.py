@@ -35,17 +35,23 @@ def relevance(
 
     Parameters
     ----------
-    model : Network of :func:`training.networks.build`.
-    spectra : Network input, shape (n, 3072).
-    elements : Symbol of the element that is explained, one for all spectra or one for each.
-    layer_names : Layers with features along the energy axis; by default those of :func:`default_layers`.
-    local : Weight each position by its own gradients (HiResCAM) instead of their mean. In a network whose dense layers
-        tell the positions apart, the same feature speaks for an element at one energy and against it at another, and
-        the mean is misleading.
+    model
+        Network of :func:`training.networks.build`.
+    spectra
+        Network input, shape (n, 3072).
+    elements
+        Symbol of the element that is explained, one for all spectra or one for each.
+    layer_names
+        Layers with features along the energy axis; by default those of :func:`default_layers`.
+    local
+        Weight each position by its own gradients (HiResCAM) instead of their mean. In a network whose dense layers tell
+        the positions apart, the same feature speaks for an element at one energy and against it at another, and the
+        mean is misleading.
 
     See Also
     --------
-    share_at_onset : How often the relevance sits where the edge does.
+    share_at_onset : float
+        How often the relevance sits where the edge does.
 
     Returns
     -------
@@ -106,8 +112,10 @@ def share_at_onset(relevance: np.ndarray, onset: np.ndarray) -> float:
 
     Parameters
     ----------
-    relevance : As :func:`relevance` returns it, shape (n, 3072).
-    onset : Where the edge begins [eV], shape (n,).
+    relevance
+        As :func:`relevance` returns it, shape (n, 3072).
+    onset
+        Where the edge begins [eV], shape (n,).
     """
     distance = relevance.argmax(axis=1) - onset
     before, after = AT_ONSET_EV
@@ -119,8 +127,10 @@ def positions(model: keras.Model, tensor: keras.KerasTensor) -> np.ndarray:
 
     Parameters
     ----------
-    model : Functional model.
-    tensor : Output of one of its layers, shape (batch, position, feature).
+    model
+        Functional model.
+    tensor
+        Output of one of its layers, shape (batch, position, feature).
     """
     maker = next(x for x in model.layers if x.output is tensor)
     if isinstance(maker, layers.InputLayer):

@@ -105,8 +105,10 @@ def restore(networks: Path, out: Path) -> list[Path]:
 
     Parameters
     ----------
-    networks : Folder with ``card.json`` and ONNX files.
-    out : Folder in which each member gets the folder of its name.
+    networks
+        Folder with ``card.json`` and ONNX files.
+    out
+        Folder in which each member gets the folder of its name.
 
     Returns
     -------
@@ -146,8 +148,10 @@ def score_measured(catalog: Path, record: bool = False) -> None:
 
     Parameters
     ----------
-    catalog : JSON list of labelled spectra, as in :func:`training.core_loss.evaluate.measured`.
-    record : Write the scores at the ensemble's own threshold into its card.
+    catalog
+        JSON list of labelled spectra, as in :func:`training.core_loss.evaluate.measured`.
+    record
+        Write the scores at the ensemble's own threshold into its card.
     """
     entries, results = evaluate.measured(catalog, identify_elements)
     _, noisy = evaluate.measured(catalog, identify_elements, total_counts=FEW_COUNTS)

@@ -44,11 +44,16 @@ def report(
 
     Parameters
     ----------
-    runs : Folders of finished runs.
-    out : Folder for ``report.md`` and the figures; made if it is not there.
-    spectra : Size of the simulated sets.
-    seed : Seed of the sets.
-    catalog : JSON catalog of measured spectra, see :func:`training.core_loss.evaluate.measured`.
+    runs
+        Folders of finished runs.
+    out
+        Folder for ``report.md`` and the figures; made if it is not there.
+    spectra
+        Size of the simulated sets.
+    seed
+        Seed of the sets.
+    catalog
+        JSON catalog of measured spectra, see :func:`training.core_loss.evaluate.measured`.
     """
     out.mkdir(parents=True, exist_ok=True)
     rows, sections = [], []

@@ -31,14 +31,20 @@ class Block:
 
     Attributes
     ----------
-    spectra : Network input, float32, shape (n, 3072).
-    labels : 1 where an element has a visible edge group, uint8, shape (n, 80).
-    groups : 1 where one of the 107 major edge groups is visible, uint8, shape (n, 107), as in `EDGE_GROUPS`.
-    fractions : Atomic fractions, float32, shape (n, 80).
-    parameters : Every drawn parameter of the spectra, arrays of length n.
-    subshells : What was drawn for each subshell of each sample, a structured array with the index of its spectrum, of
-        dtype :data:`training.physics.ionisation.SUBSHELL`. Only noise and the single Gaussians of the fine structure
-        are drawn and not kept.
+    spectra
+        Network input, float32, shape (n, 3072).
+    labels
+        1 where an element has a visible edge group, uint8, shape (n, 80).
+    groups
+        1 where one of the 107 major edge groups is visible, uint8, shape (n, 107), as in `EDGE_GROUPS`.
+    fractions
+        Atomic fractions, float32, shape (n, 80).
+    parameters
+        Every drawn parameter of the spectra, arrays of length n.
+    subshells
+        What was drawn for each subshell of each sample, a structured array with the index of its spectrum, of dtype
+        :data:`training.physics.ionisation.SUBSHELL`. Only noise and the single Gaussians of the fine structure are
+        drawn and not kept.
     """
 
     spectra: np.ndarray
@@ -58,10 +64,14 @@ def jump_ratio_scale(
 
     Parameters
     ----------
-    jump_ratio : Shape (n,).
-    smooth : Background, shape (n, 3072).
-    height : Maximum of the edge before its fine structure, shape (n,).
-    onset : Channel of its onset, shape (n,); -1 for no edge, whose factor is 0.
+    jump_ratio
+        Shape (n,).
+    smooth
+        Background, shape (n, 3072).
+    height
+        Maximum of the edge before its fine structure, shape (n,).
+    onset
+        Channel of its onset, shape (n,); -1 for no edge, whose factor is 0.
     """
     at_onset = smooth[np.arange(len(onset)), np.maximum(onset, 0)]
     return np.where(onset >= 0, jump_ratio * at_onset / np.maximum(height, 1e-30), 0)
@@ -72,9 +82,12 @@ class Simulator:
 
     Parameters
     ----------
-    recipe : Ranges of all parameters and the effects that are switched on.
-    compositions : Compounds to draw from.
-    table : Cross sections, as :func:`training.physics.cross_section_table.load` gives them.
+    recipe
+        Ranges of all parameters and the effects that are switched on.
+    compositions
+        Compounds to draw from.
+    table
+        Cross sections, as :func:`training.physics.cross_section_table.load` gives them.
     """
 
     def __init__(self, recipe: Recipe, compositions: Compositions, table: np.ndarray) -> None:
@@ -89,7 +102,8 @@ class Simulator:
 
         Parameters
         ----------
-        seed : Integers that identify the block, e.g. (seed of the set, number of the block).
+        seed
+            Integers that identify the block, e.g. (seed of the set, number of the block).
         """
         rng = np.random.default_rng(seed)
         query = (np.arange(n_samples) + rng.integers(len(ELEMENTS))) % len(ELEMENTS)
@@ -102,9 +116,12 @@ class Simulator:
 
         Parameters
         ----------
-        rng : Source of all randomness.
-        query : Index of the element whose edges the window must hold, shape (n,).
-        fractions : Atomic fractions, shape (n, 80).
+        rng
+            Source of all randomness.
+        query
+            Index of the element whose edges the window must hold, shape (n,).
+        fractions
+            Atomic fractions, shape (n, 80).
         """
         recipe = self.recipe
         mixture: dict[str, np.ndarray] = {}

@@ -29,9 +29,12 @@ def export_member(model: keras.Model, path: Path, check: np.ndarray) -> dict[str
 
     Parameters
     ----------
-    model : Trained network.
-    path : File to write.
-    check : Spectra for the comparison, shape (n, 3072).
+    model
+        Trained network.
+    path
+        File to write.
+    check
+        Spectra for the comparison, shape (n, 3072).
 
     Returns
     -------

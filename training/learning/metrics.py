@@ -22,8 +22,10 @@ def scores(labels: np.ndarray, probability: np.ndarray, threshold: float) -> dic
 
     Parameters
     ----------
-    labels, probability : Shape (n_spectra, n_elements).
-    threshold : An element is found where its probability is above.
+    labels, probability
+        Shape (n_spectra, n_elements).
+    threshold
+        An element is found where its probability is above.
     """
     found = probability > threshold
     precision, recall, f1, _ = precision_recall_fscore_support(
@@ -44,8 +46,10 @@ def intervals(
 
     Parameters
     ----------
-    labels, found : Shape (n_spectra, n_elements), 0 or 1.
-    draws : Number of resampled sets.
+    labels, found
+        Shape (n_spectra, n_elements), 0 or 1.
+    draws
+        Number of resampled sets.
 
     References
     ----------
@@ -66,9 +70,12 @@ class Reliability(NamedTuple):
 
     Attributes
     ----------
-    probability : Mean probability of each bin.
-    frequency : How often the element was there.
-    number : Elements of all spectra in the bin.
+    probability
+        Mean probability of each bin.
+    frequency
+        How often the element was there.
+    number
+        Elements of all spectra in the bin.
     """
 
     probability: np.ndarray
@@ -81,8 +88,10 @@ def reliability(labels: np.ndarray, probability: np.ndarray, bins: int = 15) -> 
 
     Parameters
     ----------
-    labels, probability : Same shape.
-    bins : Number of bins of equal width.
+    labels, probability
+        Same shape.
+    bins
+        Number of bins of equal width.
     """
     place = np.minimum((probability.ravel() * bins).astype(int), bins - 1)
     number = np.bincount(place, minlength=bins)
@@ -109,7 +118,8 @@ def calibration(labels: np.ndarray, probability: np.ndarray) -> tuple[float, flo
 
     Parameters
     ----------
-    labels, probability : Shape (n,).
+    labels, probability
+        Shape (n,).
 
     References
     ----------

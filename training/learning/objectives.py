@@ -17,7 +17,8 @@ def soft_f1_loss(labels, probability):
 
     Parameters
     ----------
-    labels, probability : Shape (n_spectra, n_elements).
+    labels, probability
+        Shape (n_spectra, n_elements).
 
     References
     ----------
@@ -36,7 +37,8 @@ def crossentropy_and_f1(labels, probability):
 
     Parameters
     ----------
-    labels, probability : Shape (n_spectra, n_elements).
+    labels, probability
+        Shape (n_spectra, n_elements).
     """
     labels = ops.cast(labels, probability.dtype)
     crossentropy = ops.mean(keras.losses.binary_crossentropy(labels, probability))

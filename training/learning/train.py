@@ -112,8 +112,10 @@ def plateau_rate(learning_rate: float, scores: list[float]) -> float:
 
     Parameters
     ----------
-    learning_rate : Rate at the beginning.
-    scores : F1 scores of all validations so far.
+    learning_rate
+        Rate at the beginning.
+    scores
+        F1 scores of all validations so far.
     """
     best, waited = -np.inf, 0
     for score in scores:
@@ -234,7 +236,8 @@ class _Log:
 
     Parameters
     ----------
-    path : CSV file; rows after epoch `done`, which a killed run has left without a checkpoint, are dropped.
+    path
+        CSV file; rows after epoch `done`, which a killed run has left without a checkpoint, are dropped.
     """
 
     COLUMNS = ("epoch", "spectra", "spectra_per_s", "loss", "threshold") + (

@@ -222,13 +222,18 @@ def build(
 
     Parameters
     ----------
-    name : ``"mlp"``, ``"cnn"``, ``"unet"``, ``"resnet"``, ``"vit"`` or ``"cct"``.
-    reduction : How features along the energy axis become one vector, one of those that `REDUCTIONS` has for the
-        network; by default that of the published network.
-    size : ``"published"``, or ``"compact"``, the size that trains on a CPU.
-    views : What the network sees of a spectrum, some of :data:`training.networks.features.VIEWS`; by default all in
-        the compact size, and none, the plain spectrum, in the published one.
-    changes : Numbers of the network that differ from those of its size, as ``{"widths": (12, 20, 32, 48, 64, 80)}``.
+    name
+        ``"mlp"``, ``"cnn"``, ``"unet"``, ``"resnet"``, ``"vit"`` or ``"cct"``.
+    reduction
+        How features along the energy axis become one vector, one of those that `REDUCTIONS` has for the network; by
+        default that of the published network.
+    size
+        ``"published"``, or ``"compact"``, the size that trains on a CPU.
+    views
+        What the network sees of a spectrum, some of :data:`training.networks.features.VIEWS`; by default all in the
+        compact size, and none, the plain spectrum, in the published one.
+    changes
+        Numbers of the network that differ from those of its size, as ``{"widths": (12, 20, 32, 48, 64, 80)}``.
 
     Raises
     ------

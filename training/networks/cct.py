@@ -28,13 +28,19 @@ def cct(
 
     Parameters
     ----------
-    views : What it sees, as in :func:`training.networks.features.spectra_input`.
-    tokenizer : Features and kernel of each convolution, and the pooling that follows it. The last number of features
-        is the width of a token.
-    padding : Padding of the convolutions.
-    blocks, heads, key_size, mlp, block_dropout : As in :func:`training.networks.vit.encoder`.
-    reduction, reduced : As in :func:`training.networks.head.reduce`.
-    head, dropout : As in :func:`training.networks.head.dense_head`.
+    views
+        What it sees, as in :func:`training.networks.features.spectra_input`.
+    tokenizer
+        Features and kernel of each convolution, and the pooling that follows it. The last number of features is the
+        width of a token.
+    padding
+        Padding of the convolutions.
+    blocks, heads, key_size, mlp, block_dropout
+        As in :func:`training.networks.vit.encoder`.
+    reduction, reduced
+        As in :func:`training.networks.head.reduce`.
+    head, dropout
+        As in :func:`training.networks.head.dense_head`.
     """
     spectra, x = spectra_input(views)
     for i, (width, kernel, pool) in enumerate(tokenizer):

@@ -25,14 +25,22 @@ def cnn(
 
     Parameters
     ----------
-    views : What it sees, as in :func:`training.networks.features.spectra_input`.
-    stride : Distance of the first convolution's steps in channels.
-    stages : Number of features of the convolutions between two poolings; a pooling halves the resolution.
-    kernel : Length of all convolutions.
-    batch_norm : Whether a batch normalisation follows each convolution.
-    activation : Activation of the convolutions and of the dense layers.
-    reduction, reduced : As in :func:`training.networks.head.reduce`.
-    head, dropout : As in :func:`training.networks.head.dense_head`.
+    views
+        What it sees, as in :func:`training.networks.features.spectra_input`.
+    stride
+        Distance of the first convolution's steps in channels.
+    stages
+        Number of features of the convolutions between two poolings; a pooling halves the resolution.
+    kernel
+        Length of all convolutions.
+    batch_norm
+        Whether a batch normalisation follows each convolution.
+    activation
+        Activation of the convolutions and of the dense layers.
+    reduction, reduced
+        As in :func:`training.networks.head.reduce`.
+    head, dropout
+        As in :func:`training.networks.head.dense_head`.
     """
     spectra, x = spectra_input(views)
     for i, widths in enumerate(stages):

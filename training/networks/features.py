@@ -27,7 +27,8 @@ class SpectralFeatures(keras.layers.Layer):
 
     Parameters
     ----------
-    views : Some of `VIEWS`, in any order.
+    views
+        Some of `VIEWS`, in any order.
 
     Raises
     ------
@@ -86,7 +87,8 @@ def spectra_input(views: tuple[str, ...]) -> tuple[keras.KerasTensor, keras.Kera
 
     Parameters
     ----------
-    views : Those of :class:`SpectralFeatures`; none for the spectrum as it is, as published.
+    views
+        Those of :class:`SpectralFeatures`; none for the spectrum as it is, as published.
     """
     spectra = keras.Input((N_CHANNELS,), name="spectra")
     if views:

@@ -57,9 +57,11 @@ def reduce(
 
     Parameters
     ----------
-    reduction : ``"global average"``, ``"feature weighting"``, ``"flatten"``, ``"token"`` or ``"sequence pooling"``.
-    features, activation : For the feature weighting, a 1x1 convolution: how many features a position keeps, and the
-        activation that follows.
+    reduction
+        ``"global average"``, ``"feature weighting"``, ``"flatten"``, ``"token"`` or ``"sequence pooling"``.
+    features, activation
+        For the feature weighting, a 1x1 convolution: how many features a position keeps, and the activation that
+        follows.
     """
     if reduction == "global average":
         return layers.GlobalAveragePooling1D(name="global_average")(x)
@@ -90,11 +92,16 @@ def dense_head(
 
     Parameters
     ----------
-    spectra, x : Input of the network and what has become of it, shape (batch, n).
-    widths : Widths of the dense layers.
-    dropout : Dropout rates before each of them and, last, before the output.
-    name : Name of the network.
-    activation, batch_norm : Activation of the dense layers, and whether a batch normalisation stands before it.
+    spectra, x
+        Input of the network and what has become of it, shape (batch, n).
+    widths
+        Widths of the dense layers.
+    dropout
+        Dropout rates before each of them and, last, before the output.
+    name
+        Name of the network.
+    activation, batch_norm
+        Activation of the dense layers, and whether a batch normalisation stands before it.
     """
     for i, (width, rate) in enumerate(zip(widths, dropout[:-1], strict=True)):
         if rate:

@@ -16,11 +16,16 @@ def mlp(
 
     Parameters
     ----------
-    views : What it sees, as in :func:`training.networks.features.spectra_input`.
-    pool : Channels that are averaged before the first layer.
-    widths : Widths of the dense layers.
-    dropout : Dropout rate between them.
-    activation : Their activation, after a batch normalisation.
+    views
+        What it sees, as in :func:`training.networks.features.spectra_input`.
+    pool
+        Channels that are averaged before the first layer.
+    widths
+        Widths of the dense layers.
+    dropout
+        Dropout rate between them.
+    activation
+        Their activation, after a batch normalisation.
     """
     spectra, x = spectra_input(views)
     if pool > 1:

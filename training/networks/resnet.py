@@ -15,7 +15,8 @@ class PaddedShortcut(layers.Layer):
 
     Parameters
     ----------
-    width : Number of features that come out.
+    width
+        Number of features that come out.
     """
 
     def __init__(self, width: int, **kwargs):
@@ -45,13 +46,20 @@ def resnet(
 
     Parameters
     ----------
-    views : What it sees, as in :func:`training.networks.features.spectra_input`.
-    stride : Distance of the first convolution's steps in channels.
-    stages : Number of features and of blocks of each stage; each but the first begins by halving the resolution.
-    kernel : Length of all convolutions.
-    activation : Activation of the whole network.
-    reduction, reduced : As in :func:`training.networks.head.reduce`.
-    head, dropout : As in :func:`training.networks.head.dense_head`.
+    views
+        What it sees, as in :func:`training.networks.features.spectra_input`.
+    stride
+        Distance of the first convolution's steps in channels.
+    stages
+        Number of features and of blocks of each stage; each but the first begins by halving the resolution.
+    kernel
+        Length of all convolutions.
+    activation
+        Activation of the whole network.
+    reduction, reduced
+        As in :func:`training.networks.head.reduce`.
+    head, dropout
+        As in :func:`training.networks.head.dense_head`.
     """
 
     def convolve(x: keras.KerasTensor, width: int, step: int, name: str) -> keras.KerasTensor:

@@ -22,11 +22,16 @@ def unet(
 
     Parameters
     ----------
-    views : What it sees, as in :func:`training.networks.features.spectra_input`.
-    widths : Number of features on each level, from fine to coarse; each level halves the resolution.
-    kernel : Length of all convolutions.
-    reduction, reduced : As in :func:`training.networks.head.reduce`.
-    head, dropout : As in :func:`training.networks.head.dense_head`.
+    views
+        What it sees, as in :func:`training.networks.features.spectra_input`.
+    widths
+        Number of features on each level, from fine to coarse; each level halves the resolution.
+    kernel
+        Length of all convolutions.
+    reduction, reduced
+        As in :func:`training.networks.head.reduce`.
+    head, dropout
+        As in :func:`training.networks.head.dense_head`.
     """
 
     def convolve(x: keras.KerasTensor, width: int, name: str) -> keras.KerasTensor:
@@ -67,12 +72,18 @@ def lean_unet(
 
     Parameters
     ----------
-    views : What it sees, as in :func:`training.networks.features.spectra_input`.
-    stride : Distance of the first convolution's steps in channels.
-    widths : Number of features on each level, from fine to coarse; each level halves the resolution.
-    kernel : Length of all convolutions.
-    reduction, reduced : As in :func:`training.networks.head.reduce`.
-    head, dropout : As in :func:`training.networks.head.dense_head`.
+    views
+        What it sees, as in :func:`training.networks.features.spectra_input`.
+    stride
+        Distance of the first convolution's steps in channels.
+    widths
+        Number of features on each level, from fine to coarse; each level halves the resolution.
+    kernel
+        Length of all convolutions.
+    reduction, reduced
+        As in :func:`training.networks.head.reduce`.
+    head, dropout
+        As in :func:`training.networks.head.dense_head`.
     """
 
     def block(x: keras.KerasTensor, width: int, name: str) -> keras.KerasTensor:

@@ -46,11 +46,16 @@ def encoder(
 
     Parameters
     ----------
-    x : Tokens, shape (batch, token, width).
-    blocks, heads, key_size : Number of blocks, of attention heads in each, and of features a head compares.
-    mlp : Hidden width of the perceptron in a block.
-    activation : ``"gelu"`` or ``"silu"``.
-    dropout : Dropout rate of the attention and of the perceptron.
+    x
+        Tokens, shape (batch, token, width).
+    blocks, heads, key_size
+        Number of blocks, of attention heads in each, and of features a head compares.
+    mlp
+        Hidden width of the perceptron in a block.
+    activation
+        ``"gelu"`` or ``"silu"``.
+    dropout
+        Dropout rate of the attention and of the perceptron.
     """
 
     def dropped(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
@@ -92,14 +97,20 @@ def vit(
 
     Parameters
     ----------
-    views : What it sees, as in :func:`training.networks.features.spectra_input`.
-    stem : Features, kernel and stride of the convolutions that cut the spectrum into patches; one convolution is the
-        original embedding, several small ones learn faster (Xiao et al., arXiv:2106.14881). The last number of
-        features is the width of a token.
-    padding : Padding of these convolutions.
-    blocks, heads, key_size, mlp, activation, block_dropout : As in :func:`encoder`.
-    reduction, reduced, reduced_activation : As in :func:`training.networks.head.reduce`.
-    head, dropout : As in :func:`training.networks.head.dense_head`.
+    views
+        What it sees, as in :func:`training.networks.features.spectra_input`.
+    stem
+        Features, kernel and stride of the convolutions that cut the spectrum into patches; one convolution is the
+        original embedding, several small ones learn faster (Xiao et al., arXiv:2106.14881). The last number of features
+        is the width of a token.
+    padding
+        Padding of these convolutions.
+    blocks, heads, key_size, mlp, activation, block_dropout
+        As in :func:`encoder`.
+    reduction, reduced, reduced_activation
+        As in :func:`training.networks.head.reduce`.
+    head, dropout
+        As in :func:`training.networks.head.dense_head`.
     """
     spectra, x = spectra_input(views)
     for i, (width, kernel, stride) in enumerate(stem):

@@ -18,7 +18,8 @@ def power_law(exponent: np.ndarray, start: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    exponent, start : Exponent r and first energy of the window [eV], shape (n,).
+    exponent, start
+        Exponent r and first energy of the window [eV], shape (n,).
 
     Returns
     -------

@@ -36,9 +36,12 @@ class OscillatorStrength:
 
     Attributes
     ----------
-    free_energy : Energy above the onset [eV], shape (n_energies,).
-    momentum : Momentum transfer q [1/m], shape (n_momenta,).
-    strength : df/dE [1/eV], shape (n_energies, n_momenta).
+    free_energy
+        Energy above the onset [eV], shape (n_energies,).
+    momentum
+        Momentum transfer q [1/m], shape (n_momenta,).
+    strength
+        df/dE [1/eV], shape (n_energies, n_momenta).
     """
 
     free_energy: np.ndarray
@@ -64,10 +67,14 @@ def differential_cross_section(
 
     Parameters
     ----------
-    gos : Oscillator strength of the subshell.
-    onset_energy : Onset energy [eV].
-    beam_energy : Beam energy [keV].
-    angles : Collection semi-angles [mrad], shape (n_angles,).
+    gos
+        Oscillator strength of the subshell.
+    onset_energy
+        Onset energy [eV].
+    beam_energy
+        Beam energy [keV].
+    angles
+        Collection semi-angles [mrad], shape (n_angles,).
 
     Returns
     -------
@@ -136,7 +143,8 @@ def load(cache: Path | None = None) -> np.ndarray:
 
     Parameters
     ----------
-    cache : Folder of the cache. By default ``hyperspy_eelsid`` in the user's cache folder.
+    cache
+        Folder of the cache. By default ``hyperspy_eelsid`` in the user's cache folder.
     """
     folder = (
         cache or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "hyperspy_eelsid"

@@ -32,12 +32,18 @@ class Crystal:
 
     Attributes
     ----------
-    compound : Formula, with the name where several crystals share it.
-    structure : Type of structure.
-    group : Space group; where there are two settings, the first origin and hexagonal axes.
-    lattice : a, b, c [angstrom], alpha, beta, gamma [degree].
-    sites : Element and fractional coordinates of each inequivalent site.
-    source : Of lattice and coordinates.
+    compound
+        Formula, with the name where several crystals share it.
+    structure
+        Type of structure.
+    group
+        Space group; where there are two settings, the first origin and hexagonal axes.
+    lattice
+        a, b, c [angstrom], alpha, beta, gamma [degree].
+    sites
+        Element and fractional coordinates of each inequivalent site.
+    source
+        Of lattice and coordinates.
     """
 
     compound: str
@@ -57,9 +63,12 @@ def cluster(crystal: Crystal, site: int, radius: float) -> tuple[list[str], np.n
 
     Parameters
     ----------
-    crystal : The crystal.
-    site : Index of the site at the origin.
-    radius : Radius of the cluster [angstrom].
+    crystal
+        The crystal.
+    site
+        Index of the site at the origin.
+    radius
+        Radius of the cluster [angstrom].
 
     Returns
     -------

@@ -36,8 +36,10 @@ def record(
 
     Parameters
     ----------
-    edges, smooth : Edges and background in units of the background at the start of the window, shape (n, 3072).
-    p : Parameters of the spectra.
+    edges, smooth
+        Edges and background in units of the background at the start of the window, shape (n, 3072).
+    p
+        Parameters of the spectra.
 
     Returns
     -------

@@ -88,8 +88,10 @@ def lifetime_width(free_energy: float, atomic_diameter: float) -> float:
 
     Parameters
     ----------
-    free_energy : Energy above the onset [eV].
-    atomic_diameter : Atomic diameter a [nm].
+    free_energy
+        Energy above the onset [eV].
+    atomic_diameter
+        Atomic diameter a [nm].
 
     References
     ----------

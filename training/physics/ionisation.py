@@ -139,10 +139,14 @@ def shifted_channel(onset, chemical_shift, offset, stretch, start):
 
     Parameters
     ----------
-    onset : Tabulated onset energy [eV].
-    chemical_shift : Shift of all edges of one shell of an element [eV].
-    offset, stretch : Error of the energy axis: constant [eV], and relative to the distance from `start`.
-    start : First energy of the window [eV], where the axis was calibrated.
+    onset
+        Tabulated onset energy [eV].
+    chemical_shift
+        Shift of all edges of one shell of an element [eV].
+    offset, stretch
+        Error of the energy axis: constant [eV], and relative to the distance from `start`.
+    start
+        First energy of the window [eV], where the axis was calibrated.
     """
     return np.rint(onset + chemical_shift + offset + stretch * (onset - start)).astype(int)
 

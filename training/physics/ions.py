@@ -67,12 +67,18 @@ class Multiplet:
 
     Attributes
     ----------
-    element : Symbol.
-    edge : L, M or N.
-    charge : Of the ion.
-    electrons : In its open shell.
-    scales : Reduction of Fk of the valence shell, Fk and Gk with the core hole.
-    ten_dq, ds, dt : Crystal field.
+    element
+        Symbol.
+    edge
+        L, M or N.
+    charge
+        Of the ion.
+    electrons
+        In its open shell.
+    scales
+        Reduction of Fk of the valence shell, Fk and Gk with the core hole.
+    ten_dq, ds, dt
+        Crystal field.
     """
 
     element: str

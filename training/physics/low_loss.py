@@ -63,9 +63,12 @@ def low_loss_transfer(
 
     Parameters
     ----------
-    zero_loss_fwhm, thickness : Width [eV] of the zero loss and t/lambda, shape (n,).
-    plasmon_energy, plasmon_width : Energies and widths [eV], shape (n, 5), energy 0 for no plasmon.
-    tail, tail_width : Share and half width [eV] of the detector tail, shape (n,).
+    zero_loss_fwhm, thickness
+        Width [eV] of the zero loss and t/lambda, shape (n,).
+    plasmon_energy, plasmon_width
+        Energies and widths [eV], shape (n, 5), energy 0 for no plasmon.
+    tail, tail_width
+        Share and half width [eV] of the detector tail, shape (n,).
 
     Returns
     -------

@@ -31,9 +31,12 @@ class Transition:
 
     Attributes
     ----------
-    valence, core : Letters of the shells, as edrixs calls them.
-    valence_shell, core_shell : n and l.
-    scales : Usual reduction of Fk within the valence shell, Fk and Gk with the core hole.
+    valence, core
+        Letters of the shells, as edrixs calls them.
+    valence_shell, core_shell
+        n and l.
+    scales
+        Usual reduction of Fk within the valence shell, Fk and Gk with the core hole.
     """
 
     valence: str
@@ -59,11 +62,16 @@ class Integrals:
 
     Attributes
     ----------
-    direct : F2, F4 (and F6) of the valence shell.
-    core_direct : F2 (and F4) between valence and core.
-    exchange : G1, G3 (and G5) between valence and core.
-    spin_orbit, core_spin_orbit : Constants zeta of valence and core.
-    binding : Binding energy of the core shell with j = l + 1/2.
+    direct
+        F2, F4 (and F6) of the valence shell.
+    core_direct
+        F2 (and F4) between valence and core.
+    exchange
+        G1, G3 (and G5) between valence and core.
+    spin_orbit, core_spin_orbit
+        Constants zeta of valence and core.
+    binding
+        Binding energy of the core shell with j = l + 1/2.
     """
 
     direct: tuple[float, ...]
@@ -80,9 +88,12 @@ class Lines:
 
     Attributes
     ----------
-    energy : Energy minus the difference of the mean energies of both configurations [eV].
-    strength : Sum over x, y and z of the squared matrix elements of r / r of one electron.
-    boundary : Energy that separates the lines of the two spin-orbit partners of the core hole [eV].
+    energy
+        Energy minus the difference of the mean energies of both configurations [eV].
+    strength
+        Sum over x, y and z of the squared matrix elements of r / r of one electron.
+    boundary
+        Energy that separates the lines of the two spin-orbit partners of the core hole [eV].
     """
 
     energy: np.ndarray
@@ -121,8 +132,10 @@ def integrals(atomic_number: int, edge: str) -> Integrals:
 
     Parameters
     ----------
-    atomic_number : 21 to 29 for L, 58 to 70 for M and N.
-    edge : L, M or N.
+    atomic_number
+        21 to 29 for L, 58 to 70 for M and N.
+    edge
+        L, M or N.
 
     References
     ----------
@@ -208,11 +221,16 @@ def ground_levels(
 
     Parameters
     ----------
-    values : Radial integrals.
-    edge : L, M or N.
-    electrons : In the valence shell.
-    count : Number of levels.
-    options : Scale factors and crystal field, as of :func:`lines`.
+    values
+        Radial integrals.
+    edge
+        L, M or N.
+    electrons
+        In the valence shell.
+    count
+        Number of levels.
+    options
+        Scale factors and crystal field, as of :func:`lines`.
     """
     energies, _ = _lowest(_operators(values, edge, electrons, **options)[0])
     groups = np.split(energies, np.nonzero(np.diff(energies) > 1e-6)[0] + 1)
@@ -258,13 +276,20 @@ def lines(
 
     Parameters
     ----------
-    values : Radial integrals.
-    edge : L, M or N.
-    electrons : In the valence shell of the ground state.
-    scales : Reduction of Fk of the valence shell, Fk and Gk with the core; None for the usual ones.
-    ten_dq : Cubic crystal field 10Dq [eV], only for L; positive where e_g lies above t_2g (octahedron).
-    ds, dt : Tetragonal crystal field [eV].
-    temperature : Of the populations [K].
+    values
+        Radial integrals.
+    edge
+        L, M or N.
+    electrons
+        In the valence shell of the ground state.
+    scales
+        Reduction of Fk of the valence shell, Fk and Gk with the core; None for the usual ones.
+    ten_dq
+        Cubic crystal field 10Dq [eV], only for L; positive where e_g lies above t_2g (octahedron).
+    ds, dt
+        Tetragonal crystal field [eV].
+    temperature
+        Of the populations [K].
     """
     ground, excited, dipole = _operators(values, edge, electrons, scales, ten_dq, ds, dt)
     levels, states = _lowest(ground)
@@ -320,12 +345,16 @@ def broadened(
 
     Parameters
     ----------
-    spectrum : Lines.
-    energy : Axis of the lines [eV].
-    widths : Full width at half maximum of every line [eV].
-    fano : Parameter q of the interference with the continuum; None for Lorentzians. Positive values give a tail
-        to higher energies. What it takes from the continuum below a line is cut off at zero, as the continuum is
-        not part of the spectrum.
+    spectrum
+        Lines.
+    energy
+        Axis of the lines [eV].
+    widths
+        Full width at half maximum of every line [eV].
+    fano
+        Parameter q of the interference with the continuum; None for Lorentzians. Positive values give a tail to higher
+        energies. What it takes from the continuum below a line is cut off at zero, as the continuum is not part of the
+        spectrum.
 
     References
     ----------

@@ -57,10 +57,14 @@ class Scattering:
 
     Attributes
     ----------
-    element : Symbol of the atom that is ionised.
-    subshell : K, L3, ...
-    compound : Key of :func:`~training.physics.crystals.crystals`.
-    core_hole : Whether the hole attracts the photoelectron (final-state rule), else the atom is neutral.
+    element
+        Symbol of the atom that is ionised.
+    subshell
+        K, L3, ...
+    compound
+        Key of :func:`~training.physics.crystals.crystals`.
+    core_hole
+        Whether the hole attracts the photoelectron (final-state rule), else the atom is neutral.
     """
 
     element: str
@@ -186,9 +190,12 @@ def feff_input(entry: Scattering, site: int, extended: bool) -> str:
 
     Parameters
     ----------
-    entry : What to compute.
-    site : Index of the site of the absorbing atom in the crystal.
-    extended : Whether the extended fine structure by paths, with the potential of a run before; else the near edge.
+    entry
+        What to compute.
+    site
+        Index of the site of the absorbing atom in the crystal.
+    extended
+        Whether the extended fine structure by paths, with the potential of a run before; else the near edge.
     """
     from pymatgen.core.periodic_table import Element
 
@@ -264,8 +271,10 @@ def relative_absorption(near: np.ndarray, extended: np.ndarray, fermi: float) ->
 
     Parameters
     ----------
-    near, extended : Tables of FEFF.
-    fermi : Energy of the Fermi level [eV] on the first column of both.
+    near, extended
+        Tables of FEFF.
+    fermi
+        Energy of the Fermi level [eV] on the first column of both.
     """
     energy, atom = near[:, 0] - fermi, near[:, 4]
     # the background goes on below the onset at the value that it has where its own step is complete
@@ -286,8 +295,10 @@ def compute(entry: Scattering, timeout: float = 1200.0) -> tuple[np.ndarray, dic
 
     Parameters
     ----------
-    entry : What to compute.
-    timeout : Longest time of one stage of the program [s].
+    entry
+        What to compute.
+    timeout
+        Longest time of one stage of the program [s].
     """
     total = np.zeros_like(ENERGY_EV)
     weights = 0

@@ -66,9 +66,12 @@ def build(path: Path, folder: Path, show_progressbar: bool = True) -> None:
 
     Parameters
     ----------
-    path : HDF5 file to write.
-    folder : Folder of finished entries; a stopped computation goes on from it.
-    show_progressbar : Entries that are left and the time that they take.
+    path
+        HDF5 file to write.
+    folder
+        Folder of finished entries; a stopped computation goes on from it.
+    show_progressbar
+        Entries that are left and the time that they take.
     """
     folder.mkdir(parents=True, exist_ok=True)
     shipped = _shipped(path)

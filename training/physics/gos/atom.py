@@ -61,11 +61,16 @@ class Atom:
 
     Attributes
     ----------
-    grid : Radial grid.
-    potential : Potential on the fine grid, -1/r far out.
-    energies : Eigenvalue of each subshell (n, kappa).
-    orbitals : Normalised large and small component of each subshell.
-    occupation : Electrons in each subshell.
+    grid
+        Radial grid.
+    potential
+        Potential on the fine grid, -1/r far out.
+    energies
+        Eigenvalue of each subshell (n, kappa).
+    orbitals
+        Normalised large and small component of each subshell.
+    occupation
+        Electrons in each subshell.
     """
 
     atomic_number: int

@@ -30,10 +30,14 @@ class Grid:
 
     Parameters
     ----------
-    atomic_number : Sets the smallest radius.
-    step : Step in t between the points on which functions are known.
-    bend : Radius [bohr] around which the grid changes; far out the spacing is ``step * bend``.
-    largest : Largest radius [bohr].
+    atomic_number
+        Sets the smallest radius.
+    step
+        Step in t between the points on which functions are known.
+    bend
+        Radius [bohr] around which the grid changes; far out the spacing is ``step * bend``.
+    largest
+        Largest radius [bohr].
     """
 
     def __init__(

@@ -38,8 +38,10 @@ def build(path: Path, processes: int | None = None, show_progressbar: bool = Tru
 
     Parameters
     ----------
-    path : File to write; replaced only when the whole table is computed.
-    processes : Number of processes, by default one for each processor.
+    path
+        File to write; replaced only when the whole table is computed.
+    processes
+        Number of processes, by default one for each processor.
     """
     elements = [list(edges) for _, edges in groupby(EDGES, key=lambda edge: edge.element)]
     temporary = path.with_suffix(".part")

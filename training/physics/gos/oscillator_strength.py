@@ -85,9 +85,12 @@ def generalised_oscillator_strengths(
 
     Parameters
     ----------
-    onset_energies : Onset energy of each subshell [eV], which sets the energy loss W = onset + free energy.
-    free_energies : Energies of the ejected electron [eV], shape (n_energies,).
-    momenta : Momentum transfers [1/bohr], shape (n_momenta,).
+    onset_energies
+        Onset energy of each subshell [eV], which sets the energy loss W = onset + free energy.
+    free_energies
+        Energies of the ejected electron [eV], shape (n_energies,).
+    momenta
+        Momentum transfers [1/bohr], shape (n_momenta,).
 
     Returns
     -------
