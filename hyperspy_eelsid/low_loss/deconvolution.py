@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import dask.array as da
@@ -21,6 +21,8 @@ from hyperspy_eelsid.microscope import required_parameters
 
 if TYPE_CHECKING:
     from exspy.signals import DielectricFunction
+
+PADDING = 4  # lengths of the axis on which a Kramers-Kronig analysis is made
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,7 +195,9 @@ class _Analysis:
         single = _from_peak(single, self.axis, centre, self.losses)
         # what the deconvolution leaves of the peak would count most, since losses are divided by their energies
         single[:, self.losses.energy < self.begin] = 0
-        spectra = _signal(single, self.losses)
+        # exspy's transform is periodic: without losses far beyond its end the real part would be wrong by what wraps
+        padded = np.pad(single, ((0, 0), (0, (PADDING - 1) * self.losses.size)))
+        spectra = _signal(padded, replace(self.losses, size=padded.shape[1]))
         spectra.set_microscope_parameters(**self.microscope)
         thickness, index = (_pixels(given), None) if self.by_thickness else (None, given[0])
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -205,9 +209,9 @@ class _Analysis:
                 delta=self.delta,
                 full_output=True,
             )
-        values = function.data
+            values = function.data[:, : self.losses.size - 1]
+            loss = (-1 / values).imag
         found = given if self.by_thickness else output["thickness"].data
-        loss = (-1 / values).imag
         return np.concatenate([values.real, values.imag, loss, np.reshape(found, (-1, 1))], axis=1)
 
 

@@ -13,6 +13,7 @@ from hyperspy_eelsid.low_loss.deconvolution import (
     kramers_kronig_analysis,
 )
 from hyperspy_eelsid.low_loss.estimate import Estimate
+from hyperspy_eelsid.low_loss.loss_peak import LossPeak, fit_loss_peak
 from hyperspy_eelsid.low_loss.thickness import thickness
 
 if TYPE_CHECKING:
@@ -234,6 +235,33 @@ class ZeroLossPeak(ZeroLossBands):
         whole_number("iterations", iterations)
         whole_number("samples", samples)
         return kramers_kronig_analysis(self, n, t, iterations, delta, samples, show_progressbar)
+
+    def fit_loss_peak(
+        self, energy_range: tuple[float, float], show_progressbar: bool | None = None
+    ) -> LossPeak:
+        """Energy, width and area of a peak of the inelastic spectrum, of an exciton or a plasmon.
+
+        A Lorentzian on a straight line, convolved with the measured zero-loss peak, is fitted in each pixel. What is
+        not known of the zero loss is part of the bands. The wider the window, the less does a straight line stand for
+        what lies under the peak.
+
+        Parameters
+        ----------
+        energy_range
+            First and last energy [eV] of a window with one peak, from the zero-loss peak.
+        show_progressbar
+            Show the progress; None takes HyperSpy's preference.
+
+        Returns
+        -------
+        The peak; NaN in pixels where a straight line fits as well.
+
+        Raises
+        ------
+        ArgumentError
+            If the window cannot be used.
+        """
+        return fit_loss_peak(self, energy_range, show_progressbar)
 
     def plot(self, figure: Figure | None = None) -> Figure:
         """Mean spectrum with the zero-loss peak and its band on a logarithmic axis, and what is left without it.
