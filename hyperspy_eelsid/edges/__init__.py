@@ -1,4 +1,4 @@
-"""Inner-shell ionisation edges: the table of the 80 elements, and the component that models one edge."""
+"""Inner-shell ionisation edges: the table of the 80 elements, the component of one edge, and computed near edges."""
 
 import lazy_loader
 
@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "component": ["CoreLossEdge"],
+        "near_edges": ["NearEdge", "computed_near_edges"],
         "table": [
             "EDGES",
             "ELEMENTS",
