@@ -13,6 +13,7 @@ import numpy as np
 from hyperspy.api import load
 
 from hyperspy_eelsid._upstream import with_data
+from hyperspy_eelsid.arguments import whole_number
 from hyperspy_eelsid.low_loss.model import ZeroLossModel
 from hyperspy_eelsid.low_loss.noise import Noise
 from hyperspy_eelsid.low_loss.survey import (
@@ -116,11 +117,12 @@ class ZeroLossBands:
         random_state
             Seed; by default that of the model.
         """
-        if n < 1:
-            raise ValueError(f"n is a positive number of draws, not {n!r}.")
+        whole_number("n", n)
         seed = self.random_state if random_state is None else random_state
         shape = (n, self.model.axis.size)
-        data = self.per_pixel(_drawn, shape, np.float32, model=self.model, seed=seed, number=n)
+        data = self.per_pixel(
+            _drawn, shape, dtype=np.float32, model=self.model, seed=seed, number=n
+        )
         data = data.transpose(data.ndim - 2, *range(data.ndim - 2), data.ndim - 1)
         if not self.signal._lazy:
             data = data.compute()
@@ -142,12 +144,14 @@ class ZeroLossBands:
         self,
         function: Callable[..., np.ndarray],
         shape: tuple[int, ...],
+        *maps: np.ndarray,
         dtype: type = np.float64,
         **arguments: Any,
     ) -> da.Array:
-        """A function of the counts and the energies of the peaks of all pixels, lazy, shape (..., *shape)."""
+        """A function of the counts, of the energies of the peaks and of other maps, lazy, shape (..., *shape)."""
         blocks, centre = self._blocks()
-        return per_pixel(blocks, function, shape, centre, dtype=dtype, **arguments)
+        maps = (centre, *(values.reshape(centre.shape) for values in maps))
+        return per_pixel(blocks, function, shape, *maps, dtype=dtype, **arguments)
 
     def _blocks(self) -> tuple[da.Array, np.ndarray]:
         data = self.signal.data if self.signal.data.ndim > 1 else self.signal.data[np.newaxis]

@@ -261,7 +261,7 @@ class TestRefusals:
             flake.model_zero_loss_peak(method="magic")
         with pytest.raises(ValueError, match="vacuum is"):
             flake.model_zero_loss_peak(vacuum="none")
-        with pytest.raises(ValueError, match="positive number"):
+        with pytest.raises(ValueError, match="positive whole number"):
             flake.inav[5, 5].model_zero_loss_peak().samples(0)
 
     def test_nothing_there(self, flake, make_signal):
