@@ -42,6 +42,7 @@ def test_dielectric_function(flake, flake_peak):
     sample = share > 0.2
     assert np.corrcoef(thickness[sample], share[sample])[0, 1] > 0.999
 
+
 def test_thickness_and_index_say_the_same(flake):
     peak = flake.inav[10:, :2].model_zero_loss_peak(zlp_range=(0.6, 1.5))
     found = peak.kramers_kronig_analysis(n=3.0, samples=1)
