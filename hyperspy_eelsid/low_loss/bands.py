@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 import numpy as np
-from hyperspy.api import load
 
+from hyperspy_eelsid import files
 from hyperspy_eelsid._upstream import with_data
 from hyperspy_eelsid.arguments import whole_number
+from hyperspy_eelsid.exceptions import UnusableFileError
 from hyperspy_eelsid.low_loss.model import ZeroLossModel
 from hyperspy_eelsid.low_loss.noise import Noise
 from hyperspy_eelsid.low_loss.survey import (
@@ -185,38 +186,42 @@ class ZeroLossBands:
         signal.save(filename, **kwargs)
 
     @classmethod
-    def load(cls, filename: str | Path, **kwargs: Any) -> Self:
-        """A result that was saved by :meth:`save`.
+    def load(cls, filename: str | Path, lazy: bool = False) -> Self:
+        """A result that was saved by :meth:`save`; nothing that stands in the file is run.
 
         Parameters
         ----------
         filename
             Name of the file.
-        **kwargs
-            Passed to :func:`hyperspy.api.load`, e.g. ``lazy=True``.
+        lazy
+            Leave the spectra in the file until they are needed.
 
         Raises
         ------
-        ValueError
-            If the file holds something else.
+        hyperspy_eelsid.exceptions.UnusableFileError
+            If the file cannot be opened, or holds something else.
         """
-        signal = load(filename, escape_square_brackets=True, **kwargs)
-        node = getattr(signal, "metadata", None) and signal.metadata.get_item(_NODE)
-        if not node:
-            raise ValueError(f"{filename} does not hold zero-loss peaks that were saved.")
+        try:
+            (signal,) = files.load(filename, lazy)
+            node = signal.metadata.get_item(_NODE)
+            found = cls(
+                signal,
+                node.zlp,
+                node.lower,
+                node.upper,
+                ZeroLossModel.from_dictionary(node.model.as_dictionary()),
+                np.asarray(node.centre),
+                np.asarray(node.vacuum_mask),
+                node.method,
+                node.random_state,
+                tuple(node.notes),
+            )
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            raise UnusableFileError(
+                f"The file {filename} does not hold zero-loss peaks that were saved: {error}"
+            ) from error
         del signal.metadata.EELSID.zero_loss
-        return cls(
-            signal,
-            node.zlp,
-            node.lower,
-            node.upper,
-            ZeroLossModel.from_dictionary(node.model.as_dictionary()),
-            np.asarray(node.centre),
-            np.asarray(node.vacuum_mask),
-            node.method,
-            node.random_state,
-            tuple(node.notes),
-        )
+        return found
 
 
 def _drawn(

@@ -14,6 +14,7 @@ import numpy as np
 
 from training.physics.multiplets import (
     TRANSITIONS,
+    CrystalField,
     broadened,
     core_hole_widths,
     integrals,
@@ -149,8 +150,8 @@ def compute(entry: Multiplet) -> tuple[np.ndarray, dict[str, float]]:
     """Absorption on `ENERGY_EV` and what places it."""
     atomic_number = ATOMIC_NUMBERS[entry.element]
     values = integrals(atomic_number, entry.edge)
-    field = {"ten_dq": entry.ten_dq, "ds": entry.ds, "dt": entry.dt}
-    spectrum = lines(values, entry.edge, entry.electrons, entry.scales, **field)
+    field = CrystalField(entry.ten_dq, entry.ds, entry.dt)
+    spectrum = lines(values, entry.edge, entry.electrons, entry.scales, field)
     start = onset(spectrum)
     widths = core_hole_widths(spectrum, entry.edge, atomic_number)
     fano = FANO_Q if entry.edge == "N" else None

@@ -83,6 +83,32 @@ class Integrals:
 
 
 @dataclass(frozen=True)
+class CrystalField:
+    """Field of the neighbours of an ion with an open 3d shell; none by default.
+
+    Attributes
+    ----------
+    ten_dq
+        Cubic part 10Dq [eV]; positive where e_g lies above t_2g (octahedron).
+    ds, dt
+        Tetragonal part [eV].
+    """
+
+    ten_dq: float = 0.0
+    ds: float = 0.0
+    dt: float = 0.0
+
+    def matrix(self, edrixs: Any) -> np.ndarray:
+        """What it adds to the energies of the ten states of the shell, in the basis of edrixs [eV]."""
+        if self.ds or self.dt:
+            return edrixs.cf_tetragonal_d(self.ten_dq, self.ds, self.dt)
+        return edrixs.cf_cubic_d(self.ten_dq)
+
+
+NO_FIELD = CrystalField()
+
+
+@dataclass(frozen=True)
 class Lines:
     """Isotropic line spectrum of an edge.
 
@@ -167,18 +193,12 @@ def _edrixs() -> Any:
     return edrixs
 
 
-def _tetragonal_field(edrixs: Any, ten_dq: float, ds: float, dt: float) -> np.ndarray:
-    return edrixs.cf_tetragonal_d(ten_dq, ds, dt) if ds or dt else edrixs.cf_cubic_d(ten_dq)
-
-
 def _operators(
     values: Integrals,
     edge: str,
     electrons: int,
     scales: tuple[float, float, float] | None = None,
-    ten_dq: float = 0.0,
-    ds: float = 0.0,
-    dt: float = 0.0,
+    field: CrystalField = NO_FIELD,
 ) -> tuple[Any, Any, list[Any]]:
     """Sparse Hamiltonians of the ground and the excited configuration, and the dipole operators x, y and z."""
     edrixs = _edrixs()
@@ -191,14 +211,13 @@ def _operators(
     slater = [edrixs.get_F0(transition.valence, *direct), *direct]
     slater += [edrixs.get_F0(transition.valence + transition.core, *core_exchange), *core_direct]
     slater += core_exchange + [0.0] * (transition.core_shell[1] + 1)
-    field = _tetragonal_field(edrixs, ten_dq, ds, dt) if transition.valence == "d" else None
     model = edrixs.model_1v1c(
         (transition.valence, transition.core),
         v_soc=(values.spin_orbit, values.spin_orbit),
         c_soc=values.core_spin_orbit,
         v_noccu=electrons,
         slater=(slater, slater),
-        v_cfmat=field,
+        v_cfmat=field.matrix(edrixs) if transition.valence == "d" else None,
         sparse_U=True,
     )
     return edrixs.get_ops(*model[:7], backend="scipy")
@@ -267,9 +286,7 @@ def lines(
     edge: str,
     electrons: int,
     scales: tuple[float, float, float] | None = None,
-    ten_dq: float = 0.0,
-    ds: float = 0.0,
-    dt: float = 0.0,
+    field: CrystalField = NO_FIELD,
     temperature: float = 300.0,
 ) -> Lines:
     """Line spectrum of an ion, mean of all directions and of the thermally populated levels.
@@ -284,14 +301,12 @@ def lines(
         In the valence shell of the ground state.
     scales
         Reduction of Fk of the valence shell, Fk and Gk with the core; None for the usual ones.
-    ten_dq
-        Cubic crystal field 10Dq [eV], only for L; positive where e_g lies above t_2g (octahedron).
-    ds, dt
-        Tetragonal crystal field [eV].
+    field
+        Crystal field, only for L.
     temperature
         Of the populations [K].
     """
-    ground, excited, dipole = _operators(values, edge, electrons, scales, ten_dq, ds, dt)
+    ground, excited, dipole = _operators(values, edge, electrons, scales, field)
     levels, states = _lowest(ground)
     above = levels - levels[0]
     population = np.exp(-above / (BOLTZMANN_EV * temperature))

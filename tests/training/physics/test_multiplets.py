@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from training.physics.multiplets import (
+    CrystalField,
     Lines,
     broadened,
     core_hole_widths,
@@ -63,7 +64,7 @@ def test_ground_level_follows_hund(edrixs, atomic_number, edge, electrons, degen
 
 def test_crystal_field_splits_one_electron_by_ten_dq(edrixs):
     values = replace(integrals(22, "L"), spin_orbit=0.0)
-    levels = ground_levels(values, "L", 1, ten_dq=1.5)
+    levels = ground_levels(values, "L", 1, field=CrystalField(1.5))
     assert levels == [(0.0, 6), (pytest.approx(1.5, abs=1e-9), 4)]
 
 
@@ -79,7 +80,7 @@ def test_crystal_field_splits_one_electron_by_ten_dq(edrixs):
     ],
 )
 def test_strength_is_the_number_of_holes(edrixs, atomic_number, edge, electrons, ten_dq, holes):
-    spectrum = lines(integrals(atomic_number, edge), edge, electrons, ten_dq=ten_dq)
+    spectrum = lines(integrals(atomic_number, edge), edge, electrons, field=CrystalField(ten_dq))
     assert spectrum.strength.sum() == pytest.approx(holes, rel=1e-5)
 
 
