@@ -11,9 +11,9 @@ from hyperspy_eelsid.exceptions import ArgumentError
 from hyperspy_eelsid.low_loss.bands import ZeroLossBands
 from hyperspy_eelsid.low_loss.binned import BIN_WIDTHS, BinnedCounts
 from hyperspy_eelsid.low_loss.estimate import Estimate
-from hyperspy_eelsid.low_loss.maps import pixel_map
 from hyperspy_eelsid.low_loss.model import ZeroLossModel
 from hyperspy_eelsid.low_loss.survey import compute
+from hyperspy_eelsid.signals import pixel_map
 
 BINS = 60
 MINIMUM_BINS = 8
@@ -56,7 +56,7 @@ def fit_loss_peak(
     titles = ("energy (eV)", "width (eV)", "area (counts)")
     return LossPeak(
         *(
-            Estimate(*(pixel_map(peaks.signal, v, title) for v in of_one))
+            Estimate(*(pixel_map(peaks.signal, v, title, title) for v in of_one))
             for title, of_one in zip(titles, values, strict=True)
         )
     )
