@@ -29,7 +29,8 @@ class FineStructure(Component):
     element_subshell
         Element and the subshell from whose onset the knots are counted, for instance ``"Ti_L3"``.
     offsets
-        Energies of the knots from the onset [eV], increasing; the first and the last are where it ends.
+        Energies of the knots from the onset [eV], increasing; the first and the last are where it ends. Two that all
+        but coincide let it jump.
 
     Attributes
     ----------

@@ -21,14 +21,6 @@ from hyperspy_eelsid.exceptions import (
     MissingParametersError,
     UnknownElementError,
 )
-from hyperspy_eelsid.quantification.near_edge_structure import (
-    LINE_EV,
-    Onset,
-    append_fine_structure,
-    in_regions,
-    mode_and_width,
-    regions,
-)
 from hyperspy_eelsid.quantification.image_shifts import onset_shifts
 from hyperspy_eelsid.quantification.linear_model import (
     LinearModel,
@@ -36,6 +28,14 @@ from hyperspy_eelsid.quantification.linear_model import (
     mean_spectrum,
     recorded_channels,
     scale_parameter,
+)
+from hyperspy_eelsid.quantification.near_edge_structure import (
+    LINE_EV,
+    Onset,
+    append_fine_structure,
+    in_regions,
+    mode_and_width,
+    regions,
 )
 from hyperspy_eelsid.quantification.pixel_shifts import (
     estimate_onset_shifts,

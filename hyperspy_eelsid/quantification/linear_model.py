@@ -631,10 +631,11 @@ def fit_linear(model: EELSModel, show_progressbar: bool | None = None) -> None:
     """Fit background and edges in all pixels, with onsets and background exponents held.
 
     With those held the model is linear, and the factors of all its parts are found by non-negative least
-    squares; only those of the fine structure may be negative. All pixels have the Poisson weights of the mean spectrum, so that one factorisation serves all of
-    them. The result is stored in the parameters, with standard errors from the scatter of the residuals, and in
-    ``chisq`` and ``dof``, so that ``m.red_chisq`` maps the goodness of the fit: it is 1 for counted electrons
-    that the model describes. A pixel that cannot be fitted becomes NaN.
+    squares; only those of the fine structure may be negative. All pixels have the Poisson weights of the mean
+    spectrum, so that one factorisation serves all of them. The result is stored in the parameters, with standard
+    errors from the scatter of the residuals, and in ``chisq`` and ``dof``, so that ``m.red_chisq`` maps the
+    goodness of the fit: it is 1 for counted electrons that the model describes. A pixel that cannot be fitted
+    becomes NaN.
 
     Parameters
     ----------

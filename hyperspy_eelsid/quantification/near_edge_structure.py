@@ -26,6 +26,7 @@ BEFORE_ONSET_EV = 4.0  # chemical shifts and the width of the onset
 KNOTS_EV = 2.0
 WIDE_KNOTS_EV = 4.0
 NARROW_PEAKS_EV = 16.0
+JUST_BEFORE_EV = 1e-6
 BETWEEN_ONSETS_EV = 8.0
 LINE_EV = 10.0  # of a fine structure at least a white line belongs to it
 MINIMUM_SHARE_OF_CHANNELS = 0.25
@@ -165,6 +166,8 @@ def append_fine_structure(model: EELSModel, found: list[Region]) -> None:
 def knots(touching: list[Region], scale: float) -> np.ndarray:
     """Energies of the knots of a fine structure [eV], narrow after each onset, wide further off.
 
+    At the first onset there are two, so that the intensity may jump there.
+
     Parameters
     ----------
     touching
@@ -175,19 +178,21 @@ def knots(touching: list[Region], scale: float) -> np.ndarray:
     Returns
     -------
     np.ndarray
-        Shape (n_knots,); two if there is no room for more.
+        Shape (n_knots,); fewer than three if there is no room.
     """
     narrow, wide = max(KNOTS_EV, scale), max(WIDE_KNOTS_EV, scale)
-    end = max(region.end for region in touching)
-    found = [touching[0].start]
+    first, end = touching[0].onset.energy, max(region.end for region in touching)
+    number = max(1, int((first - touching[0].start) / narrow))
+    found = [*(first - narrow * np.arange(number, 0, -1)), first - JUST_BEFORE_EV, first]
     while True:
         near = any(
             region.start <= found[-1] < region.onset.energy + NARROW_PEAKS_EV for region in touching
         )
-        step = narrow if near else wide
-        if found[-1] + 1.5 * step > end:
-            return np.array([*found, end])
-        found.append(found[-1] + step)
+        following = found[-1] + (narrow if near else wide)
+        if following > end:
+            break
+        found.append(following)
+    return np.array(found) if found[-1] > first else np.empty(0)
 
 
 def fine_structure(model: EELSModel, edge: str) -> EELSSpectrum:
