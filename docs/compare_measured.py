@@ -7,11 +7,12 @@ shows is written down in ``how_it_works.md``.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from figures import SameWindow
 
 from hyperspy_eelsid.edges import ELEMENT_INDEX, ELEMENTS
 from hyperspy_eelsid.energy_axis import energy_axis
@@ -19,7 +20,6 @@ from hyperspy_eelsid.identification.network_input import to_network_input
 from training.core_loss.dataset import make_simulator
 from training.core_loss.evaluate import measured
 from training.core_loss.simulation import Simulator
-from training.core_loss.windows import CutWindows, Window
 
 CHOSEN = (
     "atlas_CaCO3_0_0920eV",
@@ -34,21 +34,6 @@ CHOSEN = (
     "atlas_N2_0370_0570eV",
 )
 DRAWS = 300
-
-
-@dataclass(frozen=True)
-class SameWindow(Window):
-    """One window for all spectra."""
-
-    start: int = 0
-    end: int = 0
-
-    def draw(
-        self, rng: np.random.Generator, query: np.ndarray, cut: CutWindows | None = None
-    ) -> dict[str, np.ndarray]:
-        """First and last energy [eV], shape (n,)."""
-        limits = {"window_start": self.start, "window_end": self.end}
-        return {name: np.full(len(query), limit) for name, limit in limits.items()}
 
 
 def main(catalog: Path, picture: Path) -> None:

@@ -2,19 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from hyperspy_eelsid.edges import EDGES, ELEMENT_INDEX, ELEMENTS
+from training.core_loss.compositions import parse_formula
 from training.core_loss.dataset import make_simulator
 from training.core_loss.simulation import Simulator
+from training.core_loss.windows import CutWindows, Window
 from training.physics.background import power_law
 from training.physics.fine_structure import add_profile, largest_ratio, random_profile
 from training.physics.low_loss import low_loss_transfer
 
 IMAGES = Path(__file__).parent / "images"
+COMPOUNDS = {  # with the window in which they are shown [eV]
+    "BN": (170, 480),
+    "SiO2": (80, 250),
+    "SrTiO3": (430, 620),
+    "MnO": (500, 760),
+    "Fe2O3": (500, 850),
+    "NiO": (500, 1000),
+    "Gd2O3": (110, 300),
+    "CeO2": (500, 1050),
+    "Al2O3": (1500, 1800),
+}
+
+
+@dataclass(frozen=True)
+class SameWindow(Window):
+    """One window for all spectra."""
+
+    start: int = 0
+    end: int = 0
+
+    def draw(
+        self, rng: np.random.Generator, query: np.ndarray, cut: CutWindows | None = None
+    ) -> dict[str, np.ndarray]:
+        """First and last energy [eV], shape (n,)."""
+        limits = {"window_start": self.start, "window_end": self.end}
+        return {name: np.full(len(query), limit) for name, limit in limits.items()}
 
 
 def steps(simulator: Simulator) -> None:
@@ -91,6 +120,30 @@ def page(simulator: Simulator) -> None:
     figure.savefig(IMAGES / "simulated_spectra.png", dpi=80)
 
 
+def compounds(simulator: Simulator) -> None:
+    """Three draws of the robust recipe for each of some compounds."""
+    only = simulator.recipe.without("mixtures", "empty", "other_signals", "broken_channels")
+    rng = np.random.default_rng(4)
+    figure, axes = plt.subplots(3, 3, figsize=(13, 9), layout="constrained")
+    for panel, (formula, (start, end)) in zip(axes.flat, COMPOUNDS.items(), strict=True):
+        fractions = np.zeros((3, len(ELEMENTS)), np.float32)
+        atoms = parse_formula(formula)
+        for element, number in atoms.items():
+            fractions[:, ELEMENT_INDEX[element]] = number / sum(atoms.values())
+        recipe = replace(only, window=SameWindow(start=start, end=end))
+        in_window = Simulator(recipe, simulator.compositions, simulator.table)
+        query = np.full(3, ELEMENT_INDEX[next(iter(atoms))])
+        drawn = in_window.simulate(rng, query, fractions)
+        energy = np.arange(start + 4, end - 4)
+        for number, spectrum in enumerate(drawn.spectra[:, energy]):
+            span = np.ptp(spectrum)
+            panel.plot(energy, (spectrum - spectrum.min()) / span + 0.9 * number, lw=0.8)
+        panel.set(title=formula, yticks=[])
+    for panel in axes[-1]:
+        panel.set_xlabel("Energy loss (eV)")
+    figure.savefig(IMAGES / "simulated_compounds.png", dpi=80)
+
+
 def abundances(simulator: Simulator) -> None:
     """How often each element occurs."""
     block = simulator.block((7,), 8000)
@@ -112,4 +165,5 @@ if __name__ == "__main__":
     steps(pub)
     fine_structure(pub)
     page(robust)
+    compounds(robust)
     abundances(pub)

@@ -46,13 +46,15 @@ _NODES = (
 )
 
 
-def load(path: str | Path) -> list[BaseSignal]:
+def load(path: str | Path, lazy: bool = False) -> list[BaseSignal]:
     """The signals in a file that HyperSpy can open.
 
     Parameters
     ----------
     path
         File, or folder of a ``.zspy`` file.
+    lazy
+        Leave the data in the file until they are needed.
 
     Raises
     ------
@@ -72,7 +74,9 @@ def load(path: str | Path) -> list[BaseSignal]:
         raise UnusableFileError("no such file.")
     try:
         with _quiet():
-            loaded = hs.load(path, file_format=_CheckedReader(path), escape_square_brackets=True)
+            loaded = hs.load(
+                path, file_format=_CheckedReader(path), escape_square_brackets=True, lazy=lazy
+            )
     except UnusableFileError:
         raise
     except Exception as error:  # readers of broken files raise whatever they stumble over

@@ -1,13 +1,17 @@
-"""The signal class of element probabilities; and signals in a form that can be sent to other processes."""
+"""The signal class of element probabilities, maps, and signals in a form that can be sent to other processes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import dask.array as da
 from hyperspy.signals import BaseSignal, LazySignal1D, Signal1D
 
 from hyperspy_eelsid.edges import ELEMENTS, element_index
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class ElementProbability(Signal1D):
@@ -34,6 +38,35 @@ class ElementProbability(Signal1D):
 
 class LazyElementProbability(ElementProbability, LazySignal1D):
     """Element probabilities that are computed when they are asked for."""
+
+
+def pixel_map(
+    signal: BaseSignal, values: np.ndarray | da.Array, title: str, quantity: str
+) -> BaseSignal:
+    """A map with the pixels of a signal and one value in each, lazy if the values are.
+
+    Parameters
+    ----------
+    signal
+        Spectrum or image.
+    values
+        As many as it has pixels.
+    title
+        Title of the map.
+    quantity
+        What the values are, with their unit.
+    """
+    axes = signal.axes_manager.navigation_axes[::-1]
+    if axes:
+        values = values.reshape([axis.size for axis in axes])
+        result = BaseSignal(values, axes=[axis.get_axis_dictionary() for axis in axes]).T
+    else:
+        result = BaseSignal(values.reshape(1))
+    if isinstance(values, da.Array):
+        result = result.as_lazy()
+    result.metadata.General.title = title
+    result.metadata.set_item("Signal.quantity", quantity)
+    return result
 
 
 @dataclass(frozen=True)

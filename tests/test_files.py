@@ -10,6 +10,8 @@ from exspy.signals import EELSSpectrum
 
 from hyperspy_eelsid import files
 from hyperspy_eelsid.exceptions import UnusableFileError
+from hyperspy_eelsid.identification import ElementIdentification
+from hyperspy_eelsid.low_loss import ZeroLossPeak
 
 GOOD = [
     "a * x + b",
@@ -102,6 +104,9 @@ def test_code_in_a_file_is_not_run(where, make_eels, tmp_path):
             group["axis-0"] = h5py.ExternalLink(str(tmp_path / "other"), f"{group.name}/axis-0")
     with pytest.raises(UnusableFileError, match="an axis has the expression"):
         files.load(path)
+    for saved in (ElementIdentification, ZeroLossPeak):
+        with pytest.raises(UnusableFileError, match="an axis has the expression"):
+            saved.load(path)
     assert not trace.exists()
     # what is refused here is what HyperSpy runs
     if where == "axis":

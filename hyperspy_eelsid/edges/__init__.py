@@ -1,4 +1,4 @@
-"""Inner-shell ionisation edges: the table of the 80 elements, and the component that models one edge."""
+"""Inner-shell ionisation edges: the table of the 80 elements, the component of one edge, and computed near edges."""
 
 import lazy_loader
 
@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "component": ["CoreLossEdge"],
         "fine_structure": ["FineStructure"],
+        "near_edges": ["NearEdge", "computed_near_edges"],
         "table": [
             "EDGES",
             "ELEMENTS",

@@ -39,7 +39,7 @@ class NearEdge:
 
 
 @cache
-def entries(element: str, edge: str) -> tuple[NearEdge, ...]:
+def computed_near_edges(element: str, edge: str) -> tuple[NearEdge, ...]:
     """Spectra of an edge in the library.
 
     Parameters
@@ -56,7 +56,7 @@ def entries(element: str, edge: str) -> tuple[NearEdge, ...]:
 
     Examples
     --------
-    >>> [near_edge.attributes["ten_dq"] for near_edge in entries("Ni", "L")]
+    >>> [near_edge.attributes["ten_dq"] for near_edge in computed_near_edges("Ni", "L")]
     [-0.6, 0.5, 1.0, 1.4, 1.8, 2.2]
     """
     with h5py.File(shipped("edges/near_edges.h5")) as file:

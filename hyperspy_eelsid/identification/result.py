@@ -24,6 +24,7 @@ from hyperspy_eelsid.exceptions import InvalidSpectraError, UnknownElementError,
 from hyperspy_eelsid.identification import ensemble, rules, saved, table
 from hyperspy_eelsid.identification.axis_offset import energy_offset
 from hyperspy_eelsid.identification.relevance import relevance
+from hyperspy_eelsid.identification.unassigned import UnassignedEdge, unassigned_edges
 from hyperspy_eelsid.signals import ElementProbability, PackedSignal, pack, unpack
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class ElementIdentification:
             (self.min_fraction, len(self._judgement.found)) if image else None,
             len(self.candidates),
             self.energy_offset,
+            self.unassigned,
         )
 
     def __contains__(self, element: str) -> bool:
@@ -238,6 +240,18 @@ class ElementIdentification:
         """
         elements = self.elements  # first, for it computes the spectrum of a lazy signal
         return energy_offset(self.spectrum.data, self.energy, elements)
+
+    @cached_property
+    def unassigned(self) -> list[UnassignedEdge]:
+        """Steps of the summed spectrum that no edge of the elements found explains, the clearest first.
+
+        Each has its ``energy`` [eV], its relative height ``step``, its ``significance``, and the ``elements`` that have
+        an edge there, thorium and uranium among them; see
+        :func:`hyperspy_eelsid.identification.unassigned.unassigned_edges`. Weak edges, slow ones such as N4,5 of the
+        lanthanides, and those on the structure of a stronger edge are not seen.
+        """
+        elements = self.elements  # first, for it computes the spectrum of a lazy signal
+        return unassigned_edges(self.spectrum.data, self.energy, elements)
 
     @property
     def edges(self) -> dict[str, dict[str, float]]:

@@ -6,6 +6,7 @@ import html
 from collections.abc import Mapping, Sequence
 
 from hyperspy_eelsid.edges import ELEMENTS
+from hyperspy_eelsid.identification.unassigned import UnassignedEdge
 
 NOTABLE_OFFSET_EV = 5  # more than chemical shifts make
 COLUMNS = ("element", "probability", "pixels found in", "edges in the window [eV]", "alternatives")
@@ -53,6 +54,7 @@ def footer(
     image: tuple[float, int] | None,
     n_candidates: int,
     energy_offset: float | None,
+    unassigned: Sequence[UnassignedEdge] = (),
 ) -> str:
     """What the elements depend on.
 
@@ -68,14 +70,21 @@ def footer(
         Number of elements that may be found.
     energy_offset
         How far the energy axis is off [eV], None where that is not known.
+    unassigned
+        Steps that no element found explains.
     """
     pixels = f" in at least {image[0]:.1%} of {image[1]} pixels" if image else ""
     among = f", among {n_candidates} elements" if n_candidates < len(ELEMENTS) else ""
     offset = energy_offset or 0
     hint = f"; the energy axis may be off by {offset:+g} eV"
+    steps = ", ".join(
+        f"{edge.energy:g} eV ({' or '.join(edge.elements) or 'where no element has one'})"
+        for edge in unassigned
+    )
     return (
         f"threshold {threshold:g}{pixels}{among}, networks {networks}"
         f"{hint if abs(offset) >= NOTABLE_OFFSET_EV else ''}"
+        f"{f'; an edge of no element found is at {steps}' if steps else ''}"
     )
 
 

@@ -15,10 +15,10 @@ from scipy.ndimage import uniform_filter1d
 
 from hyperspy_eelsid.exceptions import ExtrapolationError, ZeroLossError
 from hyperspy_eelsid.low_loss.bands import ZeroLossBands
-from hyperspy_eelsid.low_loss.maps import pixel_map
 from hyperspy_eelsid.low_loss.model import ZeroLossModel
 from hyperspy_eelsid.low_loss.onset import FIELDS, Onset, OnsetFitter, exponents_of
 from hyperspy_eelsid.low_loss.survey import Spectrum, compute
+from hyperspy_eelsid.signals import pixel_map
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -139,7 +139,7 @@ def band_gap(
     for number, name in enumerate(kinds):
         fields = np.moveaxis(values[..., number, :], -1, 0)
         title = f"{name} band gap (eV)"
-        onsets[name] = Onset(*(pixel_map(peak.signal, f, title) for f in fields))
+        onsets[name] = Onset(*(pixel_map(peak.signal, f, title, title) for f in fields))
     _check_reach(onsets, model)
     return BandGap(onsets, difference, peak)
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 import numpy as np
-from hyperspy.api import load
 
+from hyperspy_eelsid import files
 from hyperspy_eelsid._upstream import with_data
+from hyperspy_eelsid.arguments import whole_number
+from hyperspy_eelsid.exceptions import UnusableFileError
 from hyperspy_eelsid.low_loss.model import ZeroLossModel
 from hyperspy_eelsid.low_loss.noise import Noise
 from hyperspy_eelsid.low_loss.survey import (
@@ -116,11 +118,12 @@ class ZeroLossBands:
         random_state
             Seed; by default that of the model.
         """
-        if n < 1:
-            raise ValueError(f"n is a positive number of draws, not {n!r}.")
+        whole_number("n", n)
         seed = self.random_state if random_state is None else random_state
         shape = (n, self.model.axis.size)
-        data = self.per_pixel(_drawn, shape, np.float32, model=self.model, seed=seed, number=n)
+        data = self.per_pixel(
+            _drawn, shape, dtype=np.float32, model=self.model, seed=seed, number=n
+        )
         data = data.transpose(data.ndim - 2, *range(data.ndim - 2), data.ndim - 1)
         if not self.signal._lazy:
             data = data.compute()
@@ -142,12 +145,14 @@ class ZeroLossBands:
         self,
         function: Callable[..., np.ndarray],
         shape: tuple[int, ...],
+        *maps: np.ndarray,
         dtype: type = np.float64,
         **arguments: Any,
     ) -> da.Array:
-        """A function of the counts and the energies of the peaks of all pixels, lazy, shape (..., *shape)."""
+        """A function of the counts, of the energies of the peaks and of other maps, lazy, shape (..., *shape)."""
         blocks, centre = self._blocks()
-        return per_pixel(blocks, function, shape, centre, dtype=dtype, **arguments)
+        maps = (centre, *(values.reshape(centre.shape) for values in maps))
+        return per_pixel(blocks, function, shape, *maps, dtype=dtype, **arguments)
 
     def _blocks(self) -> tuple[da.Array, np.ndarray]:
         data = self.signal.data if self.signal.data.ndim > 1 else self.signal.data[np.newaxis]
@@ -181,38 +186,42 @@ class ZeroLossBands:
         signal.save(filename, **kwargs)
 
     @classmethod
-    def load(cls, filename: str | Path, **kwargs: Any) -> Self:
-        """A result that was saved by :meth:`save`.
+    def load(cls, filename: str | Path, lazy: bool = False) -> Self:
+        """A result that was saved by :meth:`save`; nothing that stands in the file is run.
 
         Parameters
         ----------
         filename
             Name of the file.
-        **kwargs
-            Passed to :func:`hyperspy.api.load`, e.g. ``lazy=True``.
+        lazy
+            Leave the spectra in the file until they are needed.
 
         Raises
         ------
-        ValueError
-            If the file holds something else.
+        hyperspy_eelsid.exceptions.UnusableFileError
+            If the file cannot be opened, or holds something else.
         """
-        signal = load(filename, escape_square_brackets=True, **kwargs)
-        node = getattr(signal, "metadata", None) and signal.metadata.get_item(_NODE)
-        if not node:
-            raise ValueError(f"{filename} does not hold zero-loss peaks that were saved.")
+        try:
+            (signal,) = files.load(filename, lazy)
+            node = signal.metadata.get_item(_NODE)
+            found = cls(
+                signal,
+                node.zlp,
+                node.lower,
+                node.upper,
+                ZeroLossModel.from_dictionary(node.model.as_dictionary()),
+                np.asarray(node.centre),
+                np.asarray(node.vacuum_mask),
+                node.method,
+                node.random_state,
+                tuple(node.notes),
+            )
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            raise UnusableFileError(
+                f"The file {filename} does not hold zero-loss peaks that were saved: {error}"
+            ) from error
         del signal.metadata.EELSID.zero_loss
-        return cls(
-            signal,
-            node.zlp,
-            node.lower,
-            node.upper,
-            ZeroLossModel.from_dictionary(node.model.as_dictionary()),
-            np.asarray(node.centre),
-            np.asarray(node.vacuum_mask),
-            node.method,
-            node.random_state,
-            tuple(node.notes),
-        )
+        return found
 
 
 def _drawn(

@@ -11,8 +11,8 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
 
+from hyperspy_eelsid.low_loss.binned import BIN_WIDTHS, BinnedCounts
 from hyperspy_eelsid.low_loss.model import ZeroLossModel
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ EXPONENTS = {"direct": 0.5, "indirect": 1.5}
 FREE = "free"
 FREE_EXPONENTS = np.array([0.3, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5])
 GAP_STEP_EV, FREE_GAP_STEP_EV = 0.02, 0.05
-# width of a bin of channels in widths of the peak, which the resolution does not see
-BIN_WIDTHS = 0.15
 # ends of the window above the gap [eV]
 WINDOWS_EV = (0.5, 0.65, 0.8)
 FIRST_WINDOW_EV = 1.2
@@ -151,7 +149,7 @@ class OnsetFitter:
         result = np.full((len(counts), len(self.kinds) * FIELDS + 1), np.nan)
         use = np.isfinite(centre)
         if use.any():
-            data = self._data(counts[use], centre[use])
+            data = BinnedCounts.of(self.model, counts[use], centre[use], self.start, self.last)
             values = [self._fit(data, exponents) for exponents in self.kinds.values()]
             difference = self._difference(data, dict(zip(self.kinds, values, strict=True)))
             for fields in values:
@@ -159,7 +157,7 @@ class OnsetFitter:
             result[use] = np.concatenate([*values, difference[:, np.newaxis]], axis=1)
         return result
 
-    def _difference(self, data: _Data, fitted: dict[str, np.ndarray]) -> np.ndarray:
+    def _difference(self, data: BinnedCounts, fitted: dict[str, np.ndarray]) -> np.ndarray:
         """Chi-squared of the indirect gap less that of the direct one in the same window, shape (n_pixels,)."""
         if not fitted.keys() >= EXPONENTS.keys():
             return np.full(len(data.counts), np.nan)
@@ -170,7 +168,7 @@ class OnsetFitter:
         least = {}
         for kind, exponent in EXPONENTS.items():
             shapes = self._shapes(data, self._gaps(GAP_STEP_EV), np.array([exponent]))
-            chi2, _, freedom = data.chi_squared(*shapes, ends)
+            chi2, _, freedom = _chi_squared(data, *shapes, ends)
             least[kind] = chi2.min(axis=(1, 2))
         difference = least["indirect"] - least["direct"]
         scale = np.maximum(np.minimum(*least.values()) / freedom, 1)
@@ -180,40 +178,7 @@ class OnsetFitter:
         """Gaps that are tried [eV]."""
         return np.arange(self.start, self.last - 2 * BIN_WIDTHS * self.model.fwhm, step)
 
-    def _data(self, counts: np.ndarray, centre: np.ndarray) -> _Data:
-        """Inelastic counts of the window in bins of channels counted from each peak."""
-        axis, noise, fwhm = self.model.axis, self.model.noise, self.model.fwhm
-        per_bin = max(1, round(BIN_WIDTHS * fwhm / axis.step))
-        peak = np.rint((centre - axis.offset) / axis.step).astype(int)
-        first = int(np.ceil(self.start / axis.step))
-        number = max(4, int((self.last - self.start) / axis.step) // per_bin)
-        steps = first + np.arange(number * per_bin)
-        channels = peak[:, np.newaxis] + steps
-        inside = (channels >= 0) & (channels < axis.size)
-        window = np.take_along_axis(counts, channels.clip(0, axis.size - 1), axis=1)
-        shift = axis.offset + axis.step * peak - centre  # of the channels against whole steps
-        distance = axis.step * steps + shift[:, np.newaxis]
-        log_mean, modes = self.model.tail.modes(counts, centre, distance)
-        zlp = np.exp(log_mean)
-        smooth = uniform_filter1d(
-            window, max(3, round(fwhm / 2 / axis.step)), axis=1, mode="nearest"
-        )
-        variance = noise.variance(np.maximum(smooth, 0)) * noise.correlation
-
-        def binned(values: np.ndarray) -> np.ndarray:
-            shape = (len(values), number, per_bin, *values.shape[2:])
-            return values.reshape(shape).mean(axis=2)
-
-        return _Data(
-            energy=axis.step * (steps.reshape(number, per_bin).mean(axis=1)),
-            counts=binned(window - zlp),
-            weight=np.where(binned(inside) == 1, per_bin / binned(variance), 0),
-            modes=binned(zlp[..., np.newaxis] * modes),
-            shift=shift,
-            per_bin=per_bin,
-        )
-
-    def _fit(self, data: _Data, exponents: np.ndarray) -> np.ndarray:
+    def _fit(self, data: BinnedCounts, exponents: np.ndarray) -> np.ndarray:
         """Gap, exponent, their bands and chi-squared of one kind, shape (n_pixels, 7)."""
         gaps = self._gaps(GAP_STEP_EV if exponents.size == 1 else FREE_GAP_STEP_EV)
         shapes = self._shapes(data, gaps, exponents)
@@ -222,13 +187,13 @@ class OnsetFitter:
             windows = [ends]
         else:
             for width in (WINDOWS_EV[-1], WINDOWS_EV[1]):
-                chi2, _, _ = data.chi_squared(*shapes, ends)
+                chi2, _, _ = _chi_squared(data, *shapes, ends)
                 best = np.maximum(gaps[chi2.min(axis=2).argmin(axis=1)], self.model.zlp_range[1])
                 ends = np.minimum(best + width, self.last)
             windows = [np.minimum(best + width, self.last) for width in WINDOWS_EV]
         total = np.zeros((len(data.counts), gaps.size, exponents.size))
         for number, window in enumerate(windows):
-            chi2, signal, freedom = data.chi_squared(*shapes, window)
+            chi2, signal, freedom = _chi_squared(data, *shapes, window)
             least = chi2.min(axis=(1, 2))
             reduced = least / freedom
             scale = np.maximum(reduced, 1)[:, np.newaxis, np.newaxis]
@@ -249,103 +214,72 @@ class OnsetFitter:
         values[~seen] = np.nan
         return values
 
-    def _shapes(self, data: _Data, gaps: np.ndarray, exponents: np.ndarray) -> np.ndarray:
+    def _shapes(self, data: BinnedCounts, gaps: np.ndarray, exponents: np.ndarray) -> np.ndarray:
         """Onsets behind the resolution in the bins, and their departure from the law, one standard deviation of it.
 
         Shape (2, n_gaps, n_exponents, n_bins).
         """
-        axis, kernel = self.model.axis, self.model.resolution
-        half = kernel.size // 2
-        first = round(data.energy[0] / axis.step - (data.per_bin - 1) / 2)
-        steps = first + np.arange(-half, data.energy.size * data.per_bin + half)
-        above = np.maximum(axis.step * steps - gaps[:, np.newaxis, np.newaxis], 0)
+        kernel = self.model.resolution
+        above = np.maximum(data.channel_energies(kernel) - gaps[:, np.newaxis, np.newaxis], 0)
         plain = np.where(above > 0, above, 1) ** exponents[:, np.newaxis] * (above > 0)
-        both = np.stack([plain, LAW_ERROR_PER_EV * plain * above])
-        views = np.lib.stride_tricks.sliding_window_view(both, kernel.size, axis=3)
-        smeared = views @ kernel[::-1]
-        return smeared.reshape(*smeared.shape[:3], data.energy.size, data.per_bin).mean(axis=4)
+        return data.smeared(np.stack([plain, LAW_ERROR_PER_EV * plain * above]), kernel)
 
 
-@dataclass(frozen=True, eq=False)
-class _Data:
-    """Inelastic counts of a block in bins.
+def _chi_squared(
+    data: BinnedCounts, onsets: np.ndarray, departures: np.ndarray, ends: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Chi-squared of onsets of the best non-negative amplitude, with the errors of zero loss and law "
+    "in the covariance.
+
+    The inverses of the covariances are those of Woodbury, of the noise and a few modes, and of Sherman and
+    Morrison for the departure from the law, which is in proportion to the amplitude.
 
     Parameters
     ----------
-    energy
-        Middle of the bins from the peak [eV], shape (n_bins,).
-    counts, weight
-        Mean inelastic counts a channel and the inverse of their variances, shape (n_pixels, n_bins).
-    modes
-        What one standard deviation of each independent error of the zero loss adds, shape (n_pixels, n_bins, n_modes).
-    shift
-        How far the channels of each pixel lie above `energy` [eV], shape (n_pixels,).
-    per_bin
-        Number of channels in a bin.
+    onsets, departures
+        Shape (n_gaps, n_exponents, n_bins).
+    ends
+        End of the window of each pixel [eV], shape (n_pixels,).
+
+    Returns
+    -------
+    chi_squared : np.ndarray
+        Shape (n_pixels, n_gaps, n_exponents).
+    significance : np.ndarray
+        Amplitude over its standard deviation, same shape.
+    freedom : np.ndarray
+        Degrees of freedom, shape (n_pixels,).
     """
+    shapes = np.stack([onsets, departures]).reshape(2, -1, onsets.shape[-1])
+    weight = np.where(data.energy <= ends[:, np.newaxis], data.weight, 0)
+    weighted = np.swapaxes(weight[..., np.newaxis] * data.modes, 1, 2)
+    root = np.linalg.cholesky(weighted @ data.modes + np.eye(data.modes.shape[2]))
+    inverse = np.linalg.inv(root) @ weighted  # (n_pixels, n_modes, n_bins)
+    own = (inverse @ data.counts[..., np.newaxis])[..., 0]
+    onset, departure = (inverse @ s.T for s in shapes)
 
-    energy: np.ndarray
-    counts: np.ndarray
-    weight: np.ndarray
-    modes: np.ndarray
-    shift: np.ndarray
-    per_bin: int
+    def product(whole: np.ndarray, *parts: np.ndarray) -> np.ndarray:
+        return whole - np.multiply(*parts).sum(axis=1)
 
-    def chi_squared(
-        self, onsets: np.ndarray, departures: np.ndarray, ends: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Chi-squared of onsets of the best non-negative amplitude, with the errors of zero loss and law "
-        "in the covariance.
+    weighted_counts = weight * data.counts
+    data_data = (weighted_counts * data.counts).sum(axis=1) - (own**2).sum(axis=1)
+    data_onset = product(weighted_counts @ shapes[0].T, own[..., np.newaxis], onset)
+    data_departure = product(weighted_counts @ shapes[1].T, own[..., np.newaxis], departure)
+    onset_onset = product(weight @ (shapes[0] ** 2).T, onset, onset)
+    onset_departure = product(weight @ (shapes[0] * shapes[1]).T, onset, departure)
+    departure_departure = product(weight @ (shapes[1] ** 2).T, departure, departure)
 
-        The inverses of the covariances are those of Woodbury, of the noise and a few modes, and of Sherman and
-        Morrison for the departure from the law, which is in proportion to the amplitude.
-
-        Parameters
-        ----------
-        onsets, departures
-            Shape (n_gaps, n_exponents, n_bins).
-        ends
-            End of the window of each pixel [eV], shape (n_pixels,).
-
-        Returns
-        -------
-        chi_squared : np.ndarray
-            Shape (n_pixels, n_gaps, n_exponents).
-        significance : np.ndarray
-            Amplitude over its standard deviation, same shape.
-        freedom : np.ndarray
-            Degrees of freedom, shape (n_pixels,).
-        """
-        shapes = np.stack([onsets, departures]).reshape(2, -1, onsets.shape[-1])
-        weight = np.where(self.energy <= ends[:, np.newaxis], self.weight, 0)
-        weighted = np.swapaxes(weight[..., np.newaxis] * self.modes, 1, 2)
-        root = np.linalg.cholesky(weighted @ self.modes + np.eye(self.modes.shape[2]))
-        inverse = np.linalg.inv(root) @ weighted  # (n_pixels, n_modes, n_bins)
-        own = (inverse @ self.counts[..., np.newaxis])[..., 0]
-        onset, departure = (inverse @ s.T for s in shapes)
-
-        def product(whole: np.ndarray, *parts: np.ndarray) -> np.ndarray:
-            return whole - np.multiply(*parts).sum(axis=1)
-
-        weighted_counts = weight * self.counts
-        data_data = (weighted_counts * self.counts).sum(axis=1) - (own**2).sum(axis=1)
-        data_onset = product(weighted_counts @ shapes[0].T, own[..., np.newaxis], onset)
-        data_departure = product(weighted_counts @ shapes[1].T, own[..., np.newaxis], departure)
-        onset_onset = product(weight @ (shapes[0] ** 2).T, onset, onset)
-        onset_departure = product(weight @ (shapes[0] * shapes[1]).T, onset, departure)
-        departure_departure = product(weight @ (shapes[1] ** 2).T, departure, departure)
-
-        amplitude = np.maximum(data_onset, 0) / np.maximum(onset_onset, 1e-300)
-        gain = amplitude**2 / (1 + amplitude**2 * departure_departure)
-        data_data = data_data[:, np.newaxis] - gain * data_departure**2
-        data_onset = data_onset - gain * data_departure * onset_departure
-        onset_onset = np.maximum(onset_onset - gain * onset_departure**2, 1e-300)
-        amplitude = np.maximum(data_onset, 0) / onset_onset
-        chi2 = data_data - amplitude * data_onset + np.log1p(amplitude**2 * departure_departure)
-        freedom = np.maximum((weight > 0).sum(axis=1) - 2, 1)
-        shape = (len(chi2), *onsets.shape[:2])
-        significance = amplitude * np.sqrt(onset_onset)
-        return chi2.reshape(shape), significance.reshape(shape), freedom
+    amplitude = np.maximum(data_onset, 0) / np.maximum(onset_onset, 1e-300)
+    gain = amplitude**2 / (1 + amplitude**2 * departure_departure)
+    data_data = data_data[:, np.newaxis] - gain * data_departure**2
+    data_onset = data_onset - gain * data_departure * onset_departure
+    onset_onset = np.maximum(onset_onset - gain * onset_departure**2, 1e-300)
+    amplitude = np.maximum(data_onset, 0) / onset_onset
+    chi2 = data_data - amplitude * data_onset + np.log1p(amplitude**2 * departure_departure)
+    freedom = np.maximum((weight > 0).sum(axis=1) - 2, 1)
+    shape = (len(chi2), *onsets.shape[:2])
+    significance = amplitude * np.sqrt(onset_onset)
+    return chi2.reshape(shape), significance.reshape(shape), freedom
 
 
 def _quantiles(weights: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -209,6 +209,8 @@ def aligned_sum(
 def resolution_kernel(counts: np.ndarray, axis: Axis, fwhm: float) -> np.ndarray:
     """The measured peak within two widths, of unit sum and an odd number of channels; shape (n,)."""
     half = int(np.ceil(2 * fwhm / axis.step))
-    distance = axis.step * np.arange(-half, half + 1)
+    # a mean spectrum is aligned to whole channels, energies of peaks are known better
+    centre = peak_centres(counts[np.newaxis], axis, fwhm)[0]
+    distance = centre + axis.step * np.arange(-half, half + 1)
     kernel = np.interp(distance, axis.energy, np.maximum(counts, 0))
     return kernel / kernel.sum()

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hyperspy_eelsid.arguments import whole_number
 from hyperspy_eelsid.low_loss.band_gap import BandGap, band_gap
 from hyperspy_eelsid.low_loss.bands import ZeroLossBands
+from hyperspy_eelsid.low_loss.deconvolution import (
+    KramersKronig,
+    fourier_log_deconvolution,
+    kramers_kronig_analysis,
+)
+from hyperspy_eelsid.low_loss.estimate import Estimate
+from hyperspy_eelsid.low_loss.loss_peak import LossPeak, fit_loss_peak
+from hyperspy_eelsid.low_loss.thickness import thickness
 
 if TYPE_CHECKING:
+    from hyperspy.signals import BaseSignal
     from matplotlib.figure import Figure
 
 
@@ -95,6 +105,163 @@ class ZeroLossPeak(ZeroLossBands):
         Rafferty and Brown, Phys. Rev. B 58, 10326 (1998).
         """
         return band_gap(self, kind, energy_range, show_progressbar)
+
+    def thickness(
+        self,
+        density: float | None = None,
+        mean_free_path: float | None = None,
+        method: str = "log-ratio",
+        samples: int = 30,
+        show_progressbar: bool | None = None,
+    ) -> Estimate:
+        """Thickness of each pixel, from the share of electrons that lost no energy.
+
+        The band is the error of the zero loss; that of the mean free path, 10 to 20 % where it is computed from the
+        density, is not in it. Losses beyond the end of the energy axis are missed.
+
+        Parameters
+        ----------
+        density
+            Density [g/cm3], for the mean free path of Iakoubovskii et al. and for its angular correction.
+        mean_free_path
+            Mean free path of inelastic scattering [nm]. Without it and without a density, the thickness is
+            in mean free paths.
+        method
+            ``"log-ratio"`` of all counts to those of the zero loss; ``"single scattering"`` after a Fourier-log
+            deconvolution, which loses less of a thick sample when the axis ends at some 50 eV, and takes longer.
+        samples
+            Number of zero-loss peaks drawn.
+        show_progressbar
+            Show the progress; None takes HyperSpy's preference.
+
+        Returns
+        -------
+        Maps of the median and of the ends of the 68 % band.
+
+        Raises
+        ------
+        MissingParametersError
+            If a density is given and the metadata lack a parameter of the microscope.
+        ArgumentError
+            If an argument is not positive, or the method unknown.
+
+        References
+        ----------
+        Egerton, Electron Energy-Loss Spectroscopy in the Electron Microscope (2011), section 5.1.
+        Iakoubovskii, Mitsuishi, Nakayama and Furuya, Microsc. Res. Tech. 71, 626 (2008).
+
+        Examples
+        --------
+        >>> from hyperspy_eelsid.data import nanostructure
+        >>> peak = nanostructure(shape=(3, 20)).model_zero_loss_peak(vacuum="auto")
+        >>> peak.thickness(mean_free_path=100.0).value
+        <BaseSignal, title: thickness (nm), dimensions: (20, 3|)>
+        """
+        whole_number("samples", samples)
+        return thickness(self, density, mean_free_path, method, samples, show_progressbar)
+
+    def fourier_log_deconvolution(
+        self, samples: int = 30, show_progressbar: bool | None = None
+    ) -> Estimate:
+        """Electrons that were scattered once, by exspy's Fourier-log deconvolution.
+
+        Parameters
+        ----------
+        samples
+            Number of zero-loss peaks drawn, of which each is deconvolved.
+        show_progressbar
+            Show the progress; None takes HyperSpy's preference.
+
+        Returns
+        -------
+        Spectra of the median and of the ends of the 68 % band, with the energies of the signal; lazy if it is.
+
+        Raises
+        ------
+        ArgumentError
+            If `samples` is not a positive whole number.
+
+        References
+        ----------
+        Egerton, Electron Energy-Loss Spectroscopy in the Electron Microscope (2011), section 4.1.1.
+        """
+        whole_number("samples", samples)
+        return fourier_log_deconvolution(self, samples, show_progressbar)
+
+    def kramers_kronig_analysis(
+        self,
+        n: float | None = None,
+        t: float | BaseSignal | None = None,
+        iterations: int = 1,
+        delta: float = 0.5,
+        samples: int = 30,
+        show_progressbar: bool | None = None,
+    ) -> KramersKronig:
+        """Dielectric function, by exspy's Kramers-Kronig analysis of the single scattering.
+
+        Peaks need not lie at 0 eV: energies are counted from them. Below the zero-loss-only range the single scattering
+        is set to zero.
+
+        Parameters
+        ----------
+        n
+            Refractive index, from which the thickness follows.
+        t
+            Thickness [nm] where it is known instead, one or a map.
+        iterations
+            Steps in which the losses of the surfaces are taken off; 1 leaves them in.
+        delta
+            Energy [eV] that keeps these steps stable.
+        samples
+            Number of zero-loss peaks drawn, of which each is analysed.
+        show_progressbar
+            Show the progress; None takes HyperSpy's preference.
+
+        Returns
+        -------
+        Dielectric function, loss function and thickness with their 68 % bands.
+
+        Raises
+        ------
+        ArgumentError
+            If not one of `n` and `t` is given, or a value makes no sense.
+        MissingParametersError
+            If the metadata lack the beam energy or the collection angle.
+
+        References
+        ----------
+        Egerton, Electron Energy-Loss Spectroscopy in the Electron Microscope (2011), section 4.2.
+        """
+        whole_number("iterations", iterations)
+        whole_number("samples", samples)
+        return kramers_kronig_analysis(self, n, t, iterations, delta, samples, show_progressbar)
+
+    def fit_loss_peak(
+        self, energy_range: tuple[float, float], show_progressbar: bool | None = None
+    ) -> LossPeak:
+        """Energy, width and area of a peak of the inelastic spectrum, of an exciton or a plasmon.
+
+        A Lorentzian on a straight line, convolved with the measured zero-loss peak, is fitted in each pixel. What is
+        not known of the zero loss is part of the bands. The wider the window, the less does a straight line stand for
+        what lies under the peak.
+
+        Parameters
+        ----------
+        energy_range
+            First and last energy [eV] of a window with one peak, from the zero-loss peak.
+        show_progressbar
+            Show the progress; None takes HyperSpy's preference.
+
+        Returns
+        -------
+        The peak; NaN in pixels where a straight line fits as well.
+
+        Raises
+        ------
+        ArgumentError
+            If the window cannot be used.
+        """
+        return fit_loss_peak(self, energy_range, show_progressbar)
 
     def plot(self, figure: Figure | None = None) -> Figure:
         """Mean spectrum with the zero-loss peak and its band on a logarithmic axis, and what is left without it.

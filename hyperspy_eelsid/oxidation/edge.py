@@ -19,6 +19,7 @@ from hyperspy_eelsid.exceptions import (
     ThicknessError,
     UnknownElementError,
 )
+from hyperspy_eelsid.signals import pixel_map
 
 if TYPE_CHECKING:
     from exspy.signals import EELSSpectrum
@@ -247,18 +248,9 @@ class Region:
             meta=np.empty((0,) * spectra.ndim),
         )
 
-    def as_map(self, data: np.ndarray | da.Array, title: str, quantity: str) -> BaseSignal:
-        """A signal with the navigation axes of the image, one number for a single spectrum."""
-        axes = self.signal.axes_manager.navigation_axes[::-1]
-        if axes:
-            result = BaseSignal(data, axes=[axis.get_axis_dictionary() for axis in axes]).T
-        else:
-            result = BaseSignal(data[np.newaxis])
-        if isinstance(data, da.Array):
-            result = result.as_lazy()
-        result.metadata.General.title = title
-        result.metadata.set_item("Signal.quantity", quantity)
-        return result
+    def as_map(self, values: np.ndarray | da.Array, title: str, quantity: str) -> BaseSignal:
+        """A map of the pixels of the signal."""
+        return pixel_map(self.signal, values, title, quantity)
 
 
 def relative_thickness(low_loss: EELSSpectrum) -> np.ndarray:

@@ -32,6 +32,7 @@ from hyperspy_eelsid.oxidation.mixture import (
     Columns,
     LinearMixture,
     check_apart,
+    common_misfit,
     image_shift_and_blur,
 )
 from hyperspy_eelsid.oxidation.references import continuum
@@ -50,6 +51,7 @@ DRIFT_ROUNDS = 2
 SAMPLE, NOISE_SAMPLE = 2048, 256  # spectra that tell shift and blur of an image, and its noise
 SIGNIFICANT = 5.0  # standard errors of the amount, below which a pixel has no fractions
 BELIEVABLE = 1.1  # reduced chi-squared of an image, above which references do not explain it
+LARGEST_MISFIT = 2.0  # standard errors
 EXPONENT = 3.0
 ALIGNMENTS = ("image", "pixel", None)
 _CHARGE = re.compile(r"(\d+(?:\.\d+)?)\s*\+|^[A-Z][a-z]?\s*(\d+(?:\.\d+)?)$")
@@ -60,7 +62,7 @@ class OxidationFractions:
     """Fractions of references in every pixel.
 
     The variance of fractions and valence is in their ``metadata.Signal.Noise_properties.variance``; it holds where the
-    references are the right ones, which `chi_squared` tells. Pixels without an edge are NaN.
+    references are the right ones, which `misfit` and `chi_squared` tell. Pixels without an edge are NaN.
 
     Parameters
     ----------
@@ -92,6 +94,7 @@ class OxidationFractions:
     valence: BaseSignal | None
     shift: BaseSignal
     blur: float
+    misfit: float
     edge: str
     align: str | None
     window: tuple[float, float]
@@ -114,7 +117,7 @@ class OxidationFractions:
             return f"{head}: no pixel with an edge"
         return (
             f"{head}: mean {', '.join(parts)}; median chi-squared {np.nanmedian(self.chi_squared.data):.2f}, "
-            f"shift {np.nanmedian(self.shift.data):+.2f} eV, blur {self.blur:.2f} eV"
+            f"misfit {self.misfit:.1f}, shift {np.nanmedian(self.shift.data):+.2f} eV, blur {self.blur:.2f} eV"
         )
 
 
@@ -181,7 +184,8 @@ def oxidation_fractions(
     Notes
     -----
     Errors are those of counting, see :func:`hyperspy_eelsid.oxidation.background.noise_levels`. When a reference is
-    missing or another compound, chi-squared rises and errors are too small: a warning says so.
+    missing, of another compound, or broader than the image, and when the axis drifts, errors are too small: a warning
+    says so when residuals of different pixels have more in common than noise has.
 
     Examples
     --------
@@ -205,8 +209,11 @@ def oxidation_fractions(
         raise EnergyAxisError("There is no spectrum whose channels are all finite.")
     model = _Model.of(region, white_lines, labelled, background, spectra, variance, normalise)
     model.find(spectra, variance, align, broaden)
+    misfit = model.misfit(spectra, variance)
     values = region.map(model.fit, model.number_of_values)
-    return _result(region, model, values, labelled, white_lines, align)
+    result = _result(region, model, values, labelled, white_lines, align, misfit)
+    _warn_of(result)
+    return result
 
 
 def _labelled(
@@ -399,6 +406,18 @@ class _Model:
             )
         self._set_shifts(self._shifts)
 
+    def misfit(self, spectra: np.ndarray, variance: float | np.ndarray | None) -> float:
+        """What the fits of spectra leave in common, in standard errors."""
+        values = self.fit(spectra, variance)
+        seen = np.isfinite(values[:, 0])
+        number = self.columns.number
+        shift, *amounts = values[seen, number + number**2 + 2 :].T
+        fitted = self.expected(shift, np.transpose(amounts))
+        if np.ndim(variance):
+            variance = variance[seen]
+        noise = self.variance(fitted, variance) * self._shared / self._single
+        return common_misfit((spectra[seen][:, self.kept] - fitted) / np.sqrt(noise))
+
     def _set_shifts(self, shifts: np.ndarray) -> None:
         self._shifts = shifts
         number = self.columns.number
@@ -543,6 +562,7 @@ def _result(
     references: dict[str, EELSSpectrum],
     edge: WhiteLineEdge,
     align: str | None,
+    misfit: float,
 ) -> OxidationFractions:
     number = len(references)
     described = {
@@ -585,8 +605,6 @@ def _result(
         )
     rest = values[..., number + number**2 :]
     chi_squared = signal(rest[..., 1], "Reduced chi-squared", "Reduced chi-squared")
-    if not chi_squared._lazy:
-        _warn_of(chi_squared.data)
     return OxidationFractions(
         fractions=fractions,
         amount=signal(rest[..., 0], f"{edge.element} amount", "Intensity (counts eV)"),
@@ -594,6 +612,7 @@ def _result(
         valence=valence,
         shift=signal(rest[..., 2], "Shift of the references", "Energy (eV)"),
         blur=model.blur,
+        misfit=misfit,
         edge=edge.name,
         align=align,
         window=(float(model.columns.energy[0]), float(model.columns.energy[-1])),
@@ -601,15 +620,20 @@ def _result(
     )
 
 
-def _warn_of(chi_squared: np.ndarray) -> None:
+def _warn_of(result: OxidationFractions) -> None:
+    chi_squared = np.array(np.nan) if result.chi_squared._lazy else result.chi_squared.data
     seen = chi_squared[np.isfinite(chi_squared)]
-    if len(seen) and np.median(seen) > BELIEVABLE:
-        _logger.warning(
-            "The median reduced chi-squared is %.2f: the references do not explain the spectra, and fractions are less "
-            "certain than their errors say. Look at the residual; a state may be missing, or its reference be of "
-            "another compound.",
-            np.median(seen),
-        )
+    median = np.median(seen) if seen.size else 1.0
+    if result.misfit < LARGEST_MISFIT and median < BELIEVABLE:
+        return
+    _logger.warning(
+        "The references do not explain the spectra: the median reduced chi-squared is %.2f, and residuals of different "
+        "pixels have in common %.1f standard errors, by which fractions may be wrong. Look at the residual. A state "
+        "may be missing or its reference be of another compound, references may be noisy or broader than the image, or "
+        "the axis may drift, which align='pixel' follows.",
+        median,
+        result.misfit,
+    )
 
 
 def _residual(region: Region, model: _Model, values: np.ndarray | da.Array) -> EELSSpectrum:

@@ -20,6 +20,7 @@ BLURS_EV = (0.0, 1.5)
 COMPONENTS = 12
 LARGEST_BLUR_EV = 5.0
 PIXEL_RANGE_EV, PIXEL_STEP_EV = 2.0, 0.1
+ABOVE_NOISE = 1.1  # times the largest variance that independent noise has in any direction
 ALIKE = 0.9999  # cosine of two references that cannot be told apart
 
 
@@ -141,6 +142,33 @@ def image_shift_and_blur(
 
 def _simplex(start: tuple[float, float]) -> np.ndarray:
     return np.array(start) + np.array([[0, 0], [SHIFT_STEP_EV, 0], [0, 0.3]])
+
+
+def common_misfit(residuals: np.ndarray) -> float:
+    """Root mean square of what the residuals of spectra have in common.
+
+    Residuals of a true model are independent noise, whose variance is nowhere larger than the edge of V. A. Marchenko
+    and L. A. Pastur, Math. USSR Sb. 1, 457 (1967). Components beyond it are misfits that spectra share. Their variances
+    are freed from what noise adds by J. Baik, G. Ben Arous and S. Peche, Ann. Probab. 33, 1643 (2005).
+
+    Parameters
+    ----------
+    residuals : In standard deviations of the noise, shape (n, n_channels).
+
+    Returns
+    -------
+    In standard deviations of one channel's noise, summed over channels: a part of the model that is missing and as
+    large as one standard error of the fit gives one. Zero where there is nothing but noise.
+    """
+    n, channels = residuals.shape
+    if not n:
+        return 0.0
+    ratio = channels / n
+    narrow = residuals if n > channels else residuals.T
+    variances = np.linalg.eigvalsh(narrow.T @ narrow / n)
+    beyond = variances[variances > ABOVE_NOISE * (1 + np.sqrt(ratio)) ** 2] + 1 - ratio
+    freed = (beyond + np.sqrt(beyond**2 - 4 * (beyond - 1 + ratio))) / 2
+    return float(np.sqrt((freed - 1).sum()))
 
 
 class LinearMixture:

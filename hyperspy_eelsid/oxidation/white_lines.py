@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import dask
 import dask.array as da
 import numpy as np
+from hyperspy.signals import LazySignal
 
 from hyperspy_eelsid._upstream import with_data
 from hyperspy_eelsid.edges import edge_groups
@@ -116,9 +117,10 @@ class WhiteLines:
         results = {}
         for name, (values, variance) in computed.items():
             results[name] = with_data(signals[name], values)
-            results[name]._lazy = False
-            results[name]._assign_subclass()
-            spread = with_data(results[name], variance)
+            spread = with_data(signals[name], variance)
+            for signal in (results[name], spread):
+                if isinstance(signal, LazySignal):
+                    signal.compute(show_progressbar=False)  # makes a signal in memory of it
             results[name].metadata.set_item("Signal.Noise_properties.variance", spread)
         return replace(self, **results)
 

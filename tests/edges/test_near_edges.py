@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from hyperspy_eelsid.edges import near_edges
+from hyperspy_eelsid.edges import computed_near_edges
 
 PATH = files("hyperspy_eelsid.edges") / "near_edges.h5"
 
@@ -48,17 +48,17 @@ def test_absorption_of_crystals_goes_from_none_to_that_of_the_atom(library):
 
 def test_all_3d_metals_and_lanthanides_with_open_shells_are_there():
     for element in "Sc Ti V Cr Mn Fe Co Ni Cu".split():
-        assert near_edges.entries(element, "L")
+        assert computed_near_edges(element, "L")
     for element in "Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb".split():
-        assert near_edges.entries(element, "M") and near_edges.entries(element, "N")
+        assert computed_near_edges(element, "M") and computed_near_edges(element, "N")
 
 
 def test_entries_of_an_edge():
-    beryllium = near_edges.entries("Be", "K")
+    beryllium = computed_near_edges("Be", "K")
     assert {"BeO"} <= {entry.attributes["compound"] for entry in beryllium}
     assert not any(entry.lines for entry in beryllium)
-    assert all(entry.lines for entry in near_edges.entries("Fe", "L"))
-    assert near_edges.entries("Xe", "K") == ()
+    assert all(entry.lines for entry in computed_near_edges("Fe", "L"))
+    assert computed_near_edges("Xe", "K") == ()
     with pytest.raises(ValueError, match="read-only"):
         beryllium[0].values[0] = 1
 
@@ -68,7 +68,7 @@ def test_entries_of_an_edge():
 )
 def test_distance_of_l2_from_l3(ion, splitting):
     """Binding energies of the X-ray data booklet [eV]; ours lack the Breit interaction and are up to 15 % larger."""
-    of_element = near_edges.entries(ion[:2], "L")
+    of_element = computed_near_edges(ion[:2], "L")
     entry = next(e for e in of_element if e.name.endswith(f"{ion} 10Dq=1.0"))
     energy, absorption = entry.energy, entry.values
     above = energy > energy[absorption.argmax()] + 0.6 * splitting

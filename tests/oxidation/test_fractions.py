@@ -13,6 +13,7 @@ from hyperspy_eelsid.exceptions import (
     UnknownElementError,
 )
 from hyperspy_eelsid.oxidation import references
+from hyperspy_eelsid.oxidation.mixture import common_misfit
 
 TWO, THREE = "Mn2+ (computed)", "Mn3+ (computed)"
 
@@ -78,6 +79,7 @@ def test_drift_is_followed_when_asked_for():
     assert error < 0.5 * np.abs(drifting.oxidation_fractions(ions())["Mn3+"].data - truth).mean()
     assert np.std(followed.shift.data - drift) < 0.1
     assert np.std(pulls(followed, "Mn3+", truth)) == pytest.approx(1, abs=0.25)
+    assert followed.misfit < 2 < drifting.oxidation_fractions(ions()).misfit
     # and harms nothing where there is none
     still = signal.oxidation_fractions(ions(), align="pixel")
     assert np.ptp(still.shift.data) < 0.1
@@ -94,16 +96,58 @@ def test_mean_valence():
     assert signal.oxidation_fractions(named).valence is None
 
 
+def warned(caplog, signal, refs, **given):
+    """The fit, and whether it warns that it cannot be believed."""
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        fractions = signal.oxidation_fractions(refs, **given)
+    return fractions, "do not explain" in caplog.text
+
+
 def test_a_missing_state_warns(caplog):
     share = np.tile([0.0, 0.5, 0.5], (10, 10, 1))
-    with caplog.at_level(logging.WARNING):
-        fractions = mixed(share, counts=10000).oxidation_fractions(ions())
-    assert "do not explain" in caplog.text
+    fractions, told = warned(caplog, mixed(share, counts=10000), ions())
+    assert told and fractions.misfit > 10
     assert np.median(fractions.chi_squared.data) > 1.5
-    caplog.clear()
-    signal, _ = two((10, 10), counts=10000)
-    signal.oxidation_fractions(ions())
-    assert not caplog.records
+
+
+@pytest.mark.parametrize("counts", [100, 1000, 10000])
+@pytest.mark.parametrize("shape", [(), (3, 3), (16, 16)])
+def test_references_that_match_do_not_warn(counts, shape, caplog):
+    fractions, told = warned(caplog, two(shape, counts=counts, seed=3)[0], ions())
+    assert not told and fractions.misfit < 1
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_references_that_are_too_broad_warn(lazy, caplog):
+    """Errors are several times too small, though chi-squared is nearly one."""
+    signal, truth = two((20, 20), resolution=0.8)
+    fractions, told = warned(caplog, signal.as_lazy() if lazy else signal, ions(np.hypot(0.8, 1.2)))
+    assert told
+    if lazy:
+        return
+    assert fractions.blur < 0.2
+    assert np.median(fractions.chi_squared.data) < 1.1
+    pull = np.sqrt(np.median(pulls(fractions, "Mn3+", truth) ** 2) / 0.455)
+    assert pull > 2
+    assert fractions.misfit == pytest.approx(pull, rel=0.6)
+    # references that are too sharp are broadened
+    fractions, told = warned(caplog, two((20, 20), resolution=np.hypot(0.8, 1.2))[0], ions())
+    assert not told and fractions.misfit < 1
+
+
+def test_common_misfit_is_what_was_put_in():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(500, 200))
+    assert common_misfit(noise) == 0
+    assert common_misfit(noise[:1]) == 0
+    assert common_misfit(noise[:0]) == 0
+    shape = np.sin(np.linspace(0, 9, 200))
+    shape /= np.linalg.norm(shape)
+    for size in (3.0, 10.0):
+        assert common_misfit(noise + size * shape) == pytest.approx(size, rel=0.1)
+        amounts = rng.normal(0, size, (500, 1))  # of any sign, as a drift makes it
+        assert common_misfit(noise + amounts * shape) == pytest.approx(size, rel=0.1)
 
 
 def test_computed_references_are_marked():

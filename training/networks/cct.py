@@ -5,8 +5,8 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from training.networks.features import spectra_input
-from training.networks.head import ClassToken, dense_head, initializer, reduce
+from training.networks.features import VIEWS, spectra_input
+from training.networks.head import ALONG_ENERGY, ClassToken, dense_head, initializer, reduce
 from training.networks.vit import EnergyEmbedding, encoder
 
 
@@ -60,3 +60,42 @@ def cct(
     x = encoder(x, blocks, heads, key_size, mlp, "gelu", block_dropout)
     x = reduce(x, reduction, reduced, activation=None)
     return dense_head(spectra, x, head, dropout, "cct")
+
+
+SIZES = {
+    "published": (
+        cct,
+        {
+            "views": (),
+            "tokenizer": ((32, 32, 2), (64, 32, 2), (128, 32, 2)),
+            "padding": "valid",
+            "blocks": 8,
+            "heads": 8,
+            "key_size": 128,
+            "mlp": 256,
+            "block_dropout": 0.1,
+            "reduction": "feature weighting",
+            "reduced": 1,
+            "head": (),
+            "dropout": (0,),
+        },
+    ),
+    "compact": (
+        cct,
+        {
+            "views": VIEWS,
+            "tokenizer": ((32, 8, 4), (64, 8, 4), (96, 4, 2)),
+            "padding": "same",
+            "blocks": 4,
+            "heads": 6,
+            "key_size": 16,
+            "mlp": 192,
+            "block_dropout": 0,
+            "reduction": "feature weighting",
+            "reduced": 32,
+            "head": (256,),
+            "dropout": (0, 0.1),
+        },
+    ),
+}
+REDUCTIONS = (*ALONG_ENERGY, "token")

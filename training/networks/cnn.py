@@ -5,8 +5,8 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from training.networks.features import spectra_input
-from training.networks.head import dense_head, initializer, reduce
+from training.networks.features import VIEWS, spectra_input
+from training.networks.head import ALONG_ENERGY, dense_head, initializer, reduce
 
 
 def cnn(
@@ -60,3 +60,38 @@ def cnn(
         x = layers.MaxPooling1D(2, name=f"stage{i}_pool")(x)
     x = reduce(x, reduction, reduced, activation)
     return dense_head(spectra, x, head, dropout, "cnn", activation)
+
+
+SIZES = {
+    "published": (
+        cnn,
+        {
+            "views": (),
+            "stride": 1,
+            "stages": ((64,), (128,), (256, 256), (512, 512), (512, 512)),
+            "kernel": 32,
+            "batch_norm": False,
+            "activation": "relu",
+            "reduction": "flatten",
+            "reduced": 1,
+            "head": (256, 256),
+            "dropout": (0.5, 0.5, 0),
+        },
+    ),
+    "compact": (
+        cnn,
+        {
+            "views": VIEWS,
+            "stride": 4,
+            "stages": ((32,), (64,), (96, 96), (128, 128), (160, 160)),
+            "kernel": 8,
+            "batch_norm": True,
+            "activation": "silu",
+            "reduction": "flatten",
+            "reduced": 32,
+            "head": (256,),
+            "dropout": (0, 0.1),
+        },
+    ),
+}
+REDUCTIONS = ALONG_ENERGY

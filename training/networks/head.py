@@ -9,6 +9,9 @@ from keras import layers, ops
 
 from hyperspy_eelsid.edges import ELEMENTS
 
+# reductions of any features along the energy axis; a class token needs attention besides
+ALONG_ENERGY = ("global average", "feature weighting", "flatten", "sequence pooling")
+
 
 @keras.saving.register_keras_serializable("hyperspy_eelsid")
 class ClassToken(layers.Layer):

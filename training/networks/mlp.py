@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from training.networks.features import spectra_input
+from training.networks.features import VIEWS, spectra_input
 from training.networks.head import dense_head
 
 
@@ -33,3 +33,28 @@ def mlp(
     x = layers.Flatten(name="flatten")(x)
     rates = (0.0, *(dropout for _ in widths[1:]), 0.0)
     return dense_head(spectra, x, widths, rates, "mlp", activation, batch_norm=True)
+
+
+SIZES = {
+    "published": (
+        mlp,
+        {
+            "views": (),
+            "pool": 1,
+            "widths": (6144, 3072, 3072, 1536, 1536, 768, 384),
+            "dropout": 0.3,
+            "activation": "relu",
+        },
+    ),
+    "compact": (
+        mlp,
+        {
+            "views": VIEWS,
+            "pool": 8,
+            "widths": (512, 512, 256),
+            "dropout": 0.1,
+            "activation": "silu",
+        },
+    ),
+}
+REDUCTIONS: tuple[str, ...] = ()  # there is nothing to reduce

@@ -5,8 +5,8 @@ from __future__ import annotations
 import keras
 from keras import layers, ops
 
-from training.networks.features import spectra_input
-from training.networks.head import dense_head, initializer, reduce
+from training.networks.features import VIEWS, spectra_input
+from training.networks.head import ALONG_ENERGY, dense_head, initializer, reduce
 
 
 @keras.saving.register_keras_serializable("hyperspy_eelsid")
@@ -89,3 +89,36 @@ def resnet(
             x = layers.Activation(activation, name=f"{name}_{activation}1")(x)
     x = reduce(x, reduction, reduced, activation)
     return dense_head(spectra, x, head, dropout, "resnet", activation)
+
+
+SIZES = {
+    "published": (
+        resnet,
+        {
+            "views": (),
+            "stride": 1,
+            "stages": ((16, 2), (32, 3), (64, 4), (128, 3), (256, 2), (512, 2)),
+            "kernel": 32,
+            "activation": "relu",
+            "reduction": "global average",
+            "reduced": 1,
+            "head": (),
+            "dropout": (0,),
+        },
+    ),
+    "compact": (
+        resnet,
+        {
+            "views": VIEWS,
+            "stride": 4,
+            "stages": ((24, 1), (40, 1), (64, 2), (96, 2), (128, 1), (192, 1)),
+            "kernel": 7,
+            "activation": "silu",
+            "reduction": "global average",
+            "reduced": 32,
+            "head": (256,),
+            "dropout": (0, 0.1),
+        },
+    ),
+}
+REDUCTIONS = ALONG_ENERGY

@@ -5,8 +5,8 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from training.networks.features import spectra_input
-from training.networks.head import dense_head, initializer, reduce
+from training.networks.features import VIEWS, spectra_input
+from training.networks.head import ALONG_ENERGY, dense_head, initializer, reduce
 
 
 def unet(
@@ -115,3 +115,33 @@ def lean_unet(
         x = layers.Activation("silu", name=f"up{level}_silu")(x)
     x = reduce(x, reduction, reduced, "silu")
     return dense_head(spectra, x, head, dropout, "unet")
+
+
+SIZES = {
+    "published": (
+        unet,
+        {
+            "views": (),
+            "widths": (16, 32, 64, 128, 256),
+            "kernel": 32,
+            "reduction": "feature weighting",
+            "reduced": 1,
+            "head": (3072, 1536, 768, 384),
+            "dropout": (0, 0.3, 0.3, 0.3, 0),
+        },
+    ),
+    "compact": (
+        lean_unet,
+        {
+            "views": VIEWS,
+            "stride": 4,
+            "widths": (24, 40, 64, 96, 128, 160),
+            "kernel": 5,
+            "reduction": "feature weighting",
+            "reduced": 8,
+            "head": (256,),
+            "dropout": (0, 0.1),
+        },
+    ),
+}
+REDUCTIONS = ALONG_ENERGY

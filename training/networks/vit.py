@@ -5,8 +5,8 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from training.networks.features import spectra_input
-from training.networks.head import ClassToken, dense_head, reduce
+from training.networks.features import VIEWS, spectra_input
+from training.networks.head import ALONG_ENERGY, ClassToken, dense_head, reduce
 
 
 @keras.saving.register_keras_serializable("hyperspy_eelsid")
@@ -123,3 +123,46 @@ def vit(
     x = encoder(x, blocks, heads, key_size, mlp, activation, block_dropout)
     x = reduce(x, reduction, reduced, reduced_activation)
     return dense_head(spectra, x, head, dropout, "vit", ACTIVATIONS[activation])
+
+
+SIZES = {
+    "published": (
+        vit,
+        {
+            "views": (),
+            "stem": ((128, 16, 8),),
+            "padding": "valid",
+            "blocks": 8,
+            "heads": 16,
+            "key_size": 16,
+            "mlp": 256,
+            "activation": "gelu",
+            "block_dropout": 0.1,
+            "reduction": "feature weighting",
+            "reduced": 1,
+            "reduced_activation": None,
+            "head": (512, 256, 128),
+            "dropout": (0.1, 0.1, 0.1, 0),
+        },
+    ),
+    "compact": (
+        vit,
+        {
+            "views": VIEWS,
+            "stem": ((32, 8, 4), (64, 8, 4), (96, 4, 2)),
+            "padding": "same",
+            "blocks": 4,
+            "heads": 6,
+            "key_size": 16,
+            "mlp": 192,
+            "activation": "silu",
+            "block_dropout": 0,
+            "reduction": "feature weighting",
+            "reduced": 32,
+            "reduced_activation": "silu",
+            "head": (256,),
+            "dropout": (0, 0.1),
+        },
+    ),
+}
+REDUCTIONS = (*ALONG_ENERGY, "token")

@@ -14,10 +14,12 @@ import numpy as np
 
 from training.physics.multiplets import (
     TRANSITIONS,
+    CrystalField,
     broadened,
     core_hole_widths,
     integrals,
     lines,
+    mean_excitation,
     onset,
 )
 
@@ -149,8 +151,8 @@ def compute(entry: Multiplet) -> tuple[np.ndarray, dict[str, float]]:
     """Absorption on `ENERGY_EV` and what places it."""
     atomic_number = ATOMIC_NUMBERS[entry.element]
     values = integrals(atomic_number, entry.edge)
-    field = {"ten_dq": entry.ten_dq, "ds": entry.ds, "dt": entry.dt}
-    spectrum = lines(values, entry.edge, entry.electrons, entry.scales, **field)
+    field = CrystalField(entry.ten_dq, entry.ds, entry.dt)
+    spectrum = lines(values, entry.edge, entry.electrons, entry.scales, field)
     start = onset(spectrum)
     widths = core_hole_widths(spectrum, entry.edge, atomic_number)
     fano = FANO_Q if entry.edge == "N" else None
@@ -158,7 +160,7 @@ def compute(entry: Multiplet) -> tuple[np.ndarray, dict[str, float]]:
     absorption /= np.trapezoid(absorption, ENERGY_EV)
     mean = float(spectrum.strength @ spectrum.energy / spectrum.strength.sum() - start)
     return absorption.astype(np.float32), {
-        "binding": values.binding,
+        "mean_excitation": mean_excitation(atomic_number, entry.edge, entry.electrons),
         "onset": start,
         "mean_above_onset": mean,
         "strength": float(spectrum.strength.sum()),

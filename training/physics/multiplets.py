@@ -16,7 +16,7 @@ from scipy import constants
 from scipy.linalg import eigh_tridiagonal
 from scipy.sparse.linalg import eigsh
 
-from training.physics.gos.atom import Atom, solve
+from training.physics.gos.atom import Atom, relativistic_subshells, solve
 from training.physics.gos.dirac import HARTREE_EV
 
 BOLTZMANN_EV = constants.value("Boltzmann constant in eV/K")
@@ -70,8 +70,6 @@ class Integrals:
         G1, G3 (and G5) between valence and core.
     spin_orbit, core_spin_orbit
         Constants zeta of valence and core.
-    binding
-        Binding energy of the core shell with j = l + 1/2.
     """
 
     direct: tuple[float, ...]
@@ -79,7 +77,32 @@ class Integrals:
     exchange: tuple[float, ...]
     spin_orbit: float
     core_spin_orbit: float
-    binding: float
+
+
+@dataclass(frozen=True)
+class CrystalField:
+    """Field of the neighbours of an ion with an open 3d shell; none by default.
+
+    Attributes
+    ----------
+    ten_dq
+        Cubic part 10Dq [eV]; positive where e_g lies above t_2g (octahedron).
+    ds, dt
+        Tetragonal part [eV].
+    """
+
+    ten_dq: float = 0.0
+    ds: float = 0.0
+    dt: float = 0.0
+
+    def matrix(self, edrixs: Any) -> np.ndarray:
+        """What it adds to the energies of the ten states of the shell, in the basis of edrixs [eV]."""
+        if self.ds or self.dt:
+            return edrixs.cf_tetragonal_d(self.ten_dq, self.ds, self.dt)
+        return edrixs.cf_cubic_d(self.ten_dq)
+
+
+NO_FIELD = CrystalField()
 
 
 @dataclass(frozen=True)
@@ -153,8 +176,42 @@ def integrals(atomic_number: int, edge: str) -> Integrals:
         exchange=tuple(_slater(atom, v * c, v * c, k) for k in range(lv - lc, lv + lc + 1, 2)),
         spin_orbit=_spin_orbit(atom, *transition.valence_shell),
         core_spin_orbit=_spin_orbit(atom, *transition.core_shell),
-        binding=-atom.energies[transition.core_shell[0], -lc - 1] * HARTREE_EV,
     )
+
+
+def mean_excitation(atomic_number: int, edge: str, electrons: int) -> float:
+    """Difference of the mean energies of both configurations [eV]: where the zero of :class:`Lines` lies.
+
+    Half an electron goes from the core to the open shell, and what is between their eigenvalues then is the energy that
+    a whole one needs. The other shells are those of the neutral atom.
+
+    Parameters
+    ----------
+    atomic_number, edge
+        As in :func:`integrals`.
+    electrons
+        In the open shell of the ion.
+
+    References
+    ----------
+    Transition state: J. C. Slater, Adv. Quantum Chem. 6, 1 (1972).
+    """
+    transition = TRANSITIONS[edge]
+    occupation = relativistic_subshells(atomic_number)
+    full = 2 * (2 * transition.core_shell[1] + 1)
+    for (n, angular), number in (
+        (transition.core_shell, full - 0.5),
+        (transition.valence_shell, electrons + 0.5),
+    ):
+        share = number / (2 * angular + 1)
+        occupation |= {(n, angular): angular * share, (n, -angular - 1): (angular + 1) * share}
+    atom = solve(atomic_number, occupation)
+
+    def energy(n: int, angular: int) -> float:
+        both = angular * atom.energies[n, angular] + (angular + 1) * atom.energies[n, -angular - 1]
+        return both / (2 * angular + 1) * HARTREE_EV
+
+    return energy(*transition.valence_shell) - energy(*transition.core_shell)
 
 
 def _edrixs() -> Any:
@@ -167,18 +224,12 @@ def _edrixs() -> Any:
     return edrixs
 
 
-def _tetragonal_field(edrixs: Any, ten_dq: float, ds: float, dt: float) -> np.ndarray:
-    return edrixs.cf_tetragonal_d(ten_dq, ds, dt) if ds or dt else edrixs.cf_cubic_d(ten_dq)
-
-
 def _operators(
     values: Integrals,
     edge: str,
     electrons: int,
     scales: tuple[float, float, float] | None = None,
-    ten_dq: float = 0.0,
-    ds: float = 0.0,
-    dt: float = 0.0,
+    field: CrystalField = NO_FIELD,
 ) -> tuple[Any, Any, list[Any]]:
     """Sparse Hamiltonians of the ground and the excited configuration, and the dipole operators x, y and z."""
     edrixs = _edrixs()
@@ -191,14 +242,13 @@ def _operators(
     slater = [edrixs.get_F0(transition.valence, *direct), *direct]
     slater += [edrixs.get_F0(transition.valence + transition.core, *core_exchange), *core_direct]
     slater += core_exchange + [0.0] * (transition.core_shell[1] + 1)
-    field = _tetragonal_field(edrixs, ten_dq, ds, dt) if transition.valence == "d" else None
     model = edrixs.model_1v1c(
         (transition.valence, transition.core),
         v_soc=(values.spin_orbit, values.spin_orbit),
         c_soc=values.core_spin_orbit,
         v_noccu=electrons,
         slater=(slater, slater),
-        v_cfmat=field,
+        v_cfmat=field.matrix(edrixs) if transition.valence == "d" else None,
         sparse_U=True,
     )
     return edrixs.get_ops(*model[:7], backend="scipy")
@@ -267,9 +317,7 @@ def lines(
     edge: str,
     electrons: int,
     scales: tuple[float, float, float] | None = None,
-    ten_dq: float = 0.0,
-    ds: float = 0.0,
-    dt: float = 0.0,
+    field: CrystalField = NO_FIELD,
     temperature: float = 300.0,
 ) -> Lines:
     """Line spectrum of an ion, mean of all directions and of the thermally populated levels.
@@ -284,14 +332,12 @@ def lines(
         In the valence shell of the ground state.
     scales
         Reduction of Fk of the valence shell, Fk and Gk with the core; None for the usual ones.
-    ten_dq
-        Cubic crystal field 10Dq [eV], only for L; positive where e_g lies above t_2g (octahedron).
-    ds, dt
-        Tetragonal crystal field [eV].
+    field
+        Crystal field, only for L.
     temperature
         Of the populations [K].
     """
-    ground, excited, dipole = _operators(values, edge, electrons, scales, ten_dq, ds, dt)
+    ground, excited, dipole = _operators(values, edge, electrons, scales, field)
     levels, states = _lowest(ground)
     above = levels - levels[0]
     population = np.exp(-above / (BOLTZMANN_EV * temperature))

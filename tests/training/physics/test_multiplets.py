@@ -5,13 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hyperspy_eelsid.edges import computed_near_edges
 from training.physics.multiplets import (
+    CrystalField,
     Lines,
     broadened,
     core_hole_widths,
     ground_levels,
     integrals,
     lines,
+    mean_excitation,
     onset,
 )
 
@@ -63,7 +66,7 @@ def test_ground_level_follows_hund(edrixs, atomic_number, edge, electrons, degen
 
 def test_crystal_field_splits_one_electron_by_ten_dq(edrixs):
     values = replace(integrals(22, "L"), spin_orbit=0.0)
-    levels = ground_levels(values, "L", 1, ten_dq=1.5)
+    levels = ground_levels(values, "L", 1, field=CrystalField(1.5))
     assert levels == [(0.0, 6), (pytest.approx(1.5, abs=1e-9), 4)]
 
 
@@ -79,7 +82,7 @@ def test_crystal_field_splits_one_electron_by_ten_dq(edrixs):
     ],
 )
 def test_strength_is_the_number_of_holes(edrixs, atomic_number, edge, electrons, ten_dq, holes):
-    spectrum = lines(integrals(atomic_number, edge), edge, electrons, ten_dq=ten_dq)
+    spectrum = lines(integrals(atomic_number, edge), edge, electrons, field=CrystalField(ten_dq))
     assert spectrum.strength.sum() == pytest.approx(holes, rel=1e-5)
 
 
@@ -124,3 +127,13 @@ def test_widths_of_4d_grow_with_energy():
     assert onset(spectrum) == -8.0
     assert core_hole_widths(spectrum, "N", 60) == pytest.approx([0.5, 2.75, 5.0])
     assert core_hole_widths(spectrum, "L", 21) == pytest.approx([0.2, 0.6, 0.6])
+
+
+def test_lines_lie_where_gadolinium_has_its_resonance():
+    # resonant photoemission of the metal: F. Gerken, J. Barth, C. Kunz, Phys. Rev. Lett. 47, 993 (1981)
+    (gadolinium,) = computed_near_edges("Gd", "N")
+    of_entry = gadolinium.attributes
+    first = mean_excitation(64, "N", 7) + of_entry["onset"]
+    assert of_entry["mean_excitation"] == pytest.approx(mean_excitation(64, "N", 7), abs=0.01)
+    strongest = gadolinium.energy[gadolinium.values.argmax()]
+    assert first + strongest == pytest.approx(149, abs=2)
