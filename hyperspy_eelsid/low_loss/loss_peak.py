@@ -11,9 +11,9 @@ from hyperspy_eelsid.exceptions import ArgumentError
 from hyperspy_eelsid.low_loss.bands import ZeroLossBands
 from hyperspy_eelsid.low_loss.binned import BIN_WIDTHS, BinnedCounts
 from hyperspy_eelsid.low_loss.estimate import Estimate
-from hyperspy_eelsid.low_loss.maps import pixel_map
 from hyperspy_eelsid.low_loss.model import ZeroLossModel
 from hyperspy_eelsid.low_loss.survey import compute
+from hyperspy_eelsid.signals import pixel_map
 
 BINS = 60
 MINIMUM_BINS = 8
@@ -114,7 +114,8 @@ class PeakFitter:
 
         Returns
         -------
-        Shape (n_pixels, 3, 3): energy, width and area; best value, lower and upper end of its band.
+        np.ndarray
+            Shape (n_pixels, 3, 3): energy, width and area; best value, lower and upper end of its band.
         """
         result = np.full((len(counts), 3, 3), np.nan)
         use = np.isfinite(centre)

@@ -11,10 +11,10 @@ from hyperspy_eelsid.exceptions import ArgumentError
 from hyperspy_eelsid.low_loss.bands import ZeroLossBands
 from hyperspy_eelsid.low_loss.deconvolution import SingleScattering
 from hyperspy_eelsid.low_loss.estimate import Estimate, over_draws
-from hyperspy_eelsid.low_loss.maps import pixel_map
 from hyperspy_eelsid.low_loss.peak import Axis
 from hyperspy_eelsid.low_loss.survey import compute
 from hyperspy_eelsid.microscope import required_parameters
+from hyperspy_eelsid.signals import pixel_map
 
 
 @dataclass(frozen=True)
