@@ -26,7 +26,6 @@ from scipy.optimize import nnls
 
 from hyperspy_eelsid.edges import EDGES as TABLE
 from hyperspy_eelsid.edges import CoreLossEdge, NearEdge, computed_near_edges
-from training.physics.computed_edges import ATOM_TO_OXIDE_EV
 from training.physics.fine_structure import SIGMA_PER_FWHM
 
 PICTURE = Path(__file__).parent / "images" / "near_edges.png"
@@ -131,8 +130,7 @@ def models(edge: Measured, entry: NearEdge) -> tuple[float, np.ndarray, np.ndarr
     if entry.lines:
         place = 0.0
         if edge.edge == "N":  # by the energies of the computation itself
-            place = entry.attributes["binding"] + entry.attributes["onset"]
-            place -= ATOM_TO_OXIDE_EV + first
+            place = entry.attributes["mean_excitation"] + entry.attributes["onset"] - first
         lines = np.interp(AXIS_EV - place, entry.energy, entry.values, left=0, right=0)
         return first, atom[None], np.stack([atom, lines])
     total = np.zeros_like(AXIS_EV)

@@ -101,7 +101,8 @@ def kramers_kronig_analysis(
     function.set_signal_type("DielectricFunction")
     function.metadata.General.title = "dielectric function"
     lower, value, upper = np.asarray(values[..., -1])
-    maps = (pixel_map(peaks.signal, v, "thickness (nm)") for v in (value, lower, upper))
+    title = "thickness (nm)"
+    maps = (pixel_map(peaks.signal, v, title, title) for v in (value, lower, upper))
     return KramersKronig(function, real, imaginary, loss, Estimate(*maps))
 
 

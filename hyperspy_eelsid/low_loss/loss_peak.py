@@ -56,7 +56,7 @@ def fit_loss_peak(
     titles = ("energy (eV)", "width (eV)", "area (counts)")
     return LossPeak(
         *(
-            Estimate(*(pixel_map(peaks.signal, v, title) for v in of_one))
+            Estimate(*(pixel_map(peaks.signal, v, title, title) for v in of_one))
             for title, of_one in zip(titles, values, strict=True)
         )
     )

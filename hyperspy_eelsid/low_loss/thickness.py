@@ -73,4 +73,4 @@ def thickness(
         over_draws(peaks, METHODS[method](peaks.model.axis), (), samples), show_progressbar
     )
     lower, value, upper = np.moveaxis(factor * values, -1, 0)
-    return Estimate(*(pixel_map(peaks.signal, v, title) for v in (value, lower, upper)))
+    return Estimate(*(pixel_map(peaks.signal, v, title, title) for v in (value, lower, upper)))

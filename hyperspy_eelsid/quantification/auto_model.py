@@ -15,11 +15,9 @@ from hyperspy_eelsid._upstream import with_data
 from hyperspy_eelsid.edges import Edge, edges_in_window, symbols, visible_groups
 from hyperspy_eelsid.edges.component import CoreLossEdge
 from hyperspy_eelsid.energy_axis import edge_range, energy_axis, in_order, measured_window
-from hyperspy_eelsid.exceptions import (
-    EnergyAxisError,
-    MissingParametersError,
-    UnknownElementError,
-)
+from hyperspy_eelsid.exceptions import EnergyAxisError, UnknownElementError
+from hyperspy_eelsid.low_loss import ZeroLossPeak
+from hyperspy_eelsid.microscope import PARAMETERS, required_parameters
 from hyperspy_eelsid.quantification.image_shifts import onset_shifts
 from hyperspy_eelsid.quantification.linear_model import (
     LinearModel,
@@ -53,19 +51,12 @@ BETWEEN_ONSETS_EV = 8.0
 LINE_EV = 10.0  # of the fine structure at least a white line is left out
 MINIMUM_SHARE_OF_CHANNELS = 0.25
 
-_PARAMETERS = {
-    "beam_energy": ("Acquisition_instrument.TEM.beam_energy", "keV"),
-    "convergence_angle": ("Acquisition_instrument.TEM.convergence_angle", "mrad"),
-    "collection_angle": ("Acquisition_instrument.TEM.Detector.EELS.collection_angle", "mrad"),
-}
-_EXAMPLES = {"beam_energy": 200, "convergence_angle": 20, "collection_angle": 40}  # for messages
-
 
 def auto_model(
     signal: EELSSpectrum,
     identification: ElementIdentification | None = None,
     elements: Iterable[str] | None = None,
-    low_loss: EELSSpectrum | None = None,
+    low_loss: EELSSpectrum | ZeroLossPeak | None = None,
     GOS: str = BUNDLED_GOS,
     beam_energy: float | None = None,
     convergence_angle: float | None = None,
@@ -95,6 +86,8 @@ def auto_model(
         Symbols of the elements to fit, instead of an identification.
     low_loss
         Low-loss spectrum, for multiple scattering and absolute areal densities: one for all pixels, or one for each.
+        Or what ``model_zero_loss_peak`` made of it: pixels that were left out there, as those of a saturated peak, are
+        NaN here.
     GOS
         Cross sections: ``"bundled"``, those of this package; ``"dft"`` or ``"dirac"``, exspy's tables, which are
         downloaded; or the path of a GOSH file.
@@ -135,6 +128,9 @@ def auto_model(
         raise ValueError(f"onset_shift is 'image', 'pixel' or None, not {onset_shift!r}.")
     signal = in_order(signal)
     energy = _fittable_energy(signal)
+    if isinstance(low_loss, ZeroLossPeak):
+        # both parts, NaN where a saturated or missing peak tells no number of electrons
+        low_loss = low_loss.zlp + low_loss.inelastic
     low_loss = low_loss if low_loss is None else in_order(low_loss)
     signal = _with_parameters(
         signal,
@@ -206,19 +202,8 @@ def _with_parameters(signal: EELSSpectrum, **given: float | None) -> EELSSpectru
         signal = with_data(signal, signal.data)
         for name, value in given.items():
             if value is not None:
-                signal.metadata.set_item(_PARAMETERS[name][0], value)
-    missing = {
-        name: unit
-        for name, (path, unit) in _PARAMETERS.items()
-        if signal.metadata.get_item(path) is None
-    }
-    if missing:
-        names = ", ".join(f"{name} [{unit}]" for name, unit in missing.items())
-        example = ", ".join(f"{name}={_EXAMPLES[name]}" for name in missing)
-        raise MissingParametersError(
-            f"{names} {'is' if len(missing) == 1 else 'are'} not in the metadata. Set what your "
-            f"microscope has, e.g. s.set_microscope_parameters({example}), or give it to auto_model()."
-        )
+                signal.metadata.set_item(PARAMETERS[name][0], value)
+    required_parameters(signal, tuple(PARAMETERS), ", or give it to auto_model()")
     return signal
 
 

@@ -518,6 +518,32 @@ def test_low_loss_gives_areal_densities():
     np.testing.assert_allclose(maps["O"].data, density, rtol=0.02)
 
 
+@pytest.mark.parametrize("lazy", [False, True])
+def test_modelled_zero_loss_peaks_serve_as_low_loss(lazy, caplog):
+    """Both parts are counted; a saturated peak tells no number of electrons."""
+    signal, _ = make_image({"O": 9.0}, (2, 2), counts=1e6)
+    losses = np.arange(-40.0, 120.0)
+    peak = 0.6 * np.exp(-0.5 * (losses / 1.7) ** 2) / 4.26 + 1e-3 / (1 + (losses / 2) ** 2)
+    plasmon = 0.4 * np.exp(-0.5 * ((losses - 26) / 4) ** 2) / 10.03
+    data = np.random.default_rng(0).poisson(1e6 * np.tile(peak + plasmon, (2, 2, 1))).astype(float)
+    plain = hs.signals.Signal1D(data.copy())
+    data[1, 1] = np.minimum(data[1, 1], 0.5 * data[1, 1].max())
+    saturated = hs.signals.Signal1D(data)
+    for low_loss in (plain, saturated):
+        low_loss.set_signal_type("EELS")
+        axis = low_loss.axes_manager[-1]
+        axis.offset, axis.scale, axis.units = -40.0, 1.0, "eV"
+    with_parameters(signal)
+    expected = signal.auto_model(elements=["O"], low_loss=plain).elemental_maps()["O"]
+    source = saturated.as_lazy() if lazy else saturated
+    peaks = source.model_zero_loss_peak(zlp_range=(5.0, 15.0))
+    found = signal.auto_model(elements=["O"], low_loss=peaks).elemental_maps()["O"]
+    assert found.metadata.Signal.quantity == "Areal density (atoms/nm²)"
+    assert np.isnan(found.data[1, 1]) and "1 of 4 pixels cannot be fitted" in caplog.text
+    usable = np.array([[True, True], [True, False]])
+    np.testing.assert_allclose(found.data[usable], expected.data[usable], rtol=1e-4)
+
+
 def test_one_low_loss_for_all_pixels(low_loss):
     signal, _ = make_image(AMOUNTS, (2, 3), counts=1e5)
     with_parameters(signal)

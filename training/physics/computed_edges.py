@@ -42,8 +42,6 @@ NO_ROLE, MAIN, PARTNER = 0, 1, 2
 # five and five elements: first atomic number, value there, and increase with the atomic number.
 _STRENGTH_PER_HOLE = {"L": (21, 0.145, 0.039), "M": (58, 0.35, 0.043), "N": (58, 2.2, 0.09)}
 _HOLES = {"L": 10, "M": 14, "N": 14}
-# The binding energy of a 4d electron in the atom less this is where the lines of the trivalent oxides lie, within 4 eV
-ATOM_TO_OXIDE_EV = 8.0
 
 
 class Library(NamedTuple):
@@ -155,8 +153,8 @@ def library(path: Path | None = None) -> Library:
         if lines[i]:
             strength[i] = bound_strength(letter, edge.atomic_number, attributes["electrons"])
             if letter == "N":
-                absolute = attributes["binding"] + attributes["onset"] - ATOM_TO_OXIDE_EV
-                place[i] = absolute - edge.onset_energy
+                # the electron stays in the atom, so that the solid hardly moves these lines
+                place[i] = attributes["mean_excitation"] + attributes["onset"] - edge.onset_energy
         for subshell, its_role in zip(_SUBSHELLS[letter], (MAIN, PARTNER), strict=True):
             if (e := number.get((element, subshell))) is not None:
                 first[e] = i if not count[e] else first[e]

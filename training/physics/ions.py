@@ -19,6 +19,7 @@ from training.physics.multiplets import (
     core_hole_widths,
     integrals,
     lines,
+    mean_excitation,
     onset,
 )
 
@@ -159,7 +160,7 @@ def compute(entry: Multiplet) -> tuple[np.ndarray, dict[str, float]]:
     absorption /= np.trapezoid(absorption, ENERGY_EV)
     mean = float(spectrum.strength @ spectrum.energy / spectrum.strength.sum() - start)
     return absorption.astype(np.float32), {
-        "binding": values.binding,
+        "mean_excitation": mean_excitation(atomic_number, entry.edge, entry.electrons),
         "onset": start,
         "mean_above_onset": mean,
         "strength": float(spectrum.strength.sum()),

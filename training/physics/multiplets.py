@@ -16,7 +16,7 @@ from scipy import constants
 from scipy.linalg import eigh_tridiagonal
 from scipy.sparse.linalg import eigsh
 
-from training.physics.gos.atom import Atom, solve
+from training.physics.gos.atom import Atom, relativistic_subshells, solve
 from training.physics.gos.dirac import HARTREE_EV
 
 BOLTZMANN_EV = constants.value("Boltzmann constant in eV/K")
@@ -70,8 +70,6 @@ class Integrals:
         G1, G3 (and G5) between valence and core.
     spin_orbit, core_spin_orbit
         Constants zeta of valence and core.
-    binding
-        Binding energy of the core shell with j = l + 1/2.
     """
 
     direct: tuple[float, ...]
@@ -79,7 +77,6 @@ class Integrals:
     exchange: tuple[float, ...]
     spin_orbit: float
     core_spin_orbit: float
-    binding: float
 
 
 @dataclass(frozen=True)
@@ -179,8 +176,42 @@ def integrals(atomic_number: int, edge: str) -> Integrals:
         exchange=tuple(_slater(atom, v * c, v * c, k) for k in range(lv - lc, lv + lc + 1, 2)),
         spin_orbit=_spin_orbit(atom, *transition.valence_shell),
         core_spin_orbit=_spin_orbit(atom, *transition.core_shell),
-        binding=-atom.energies[transition.core_shell[0], -lc - 1] * HARTREE_EV,
     )
+
+
+def mean_excitation(atomic_number: int, edge: str, electrons: int) -> float:
+    """Difference of the mean energies of both configurations [eV]: where the zero of :class:`Lines` lies.
+
+    Half an electron goes from the core to the open shell, and what is between their eigenvalues then is the energy that
+    a whole one needs. The other shells are those of the neutral atom.
+
+    Parameters
+    ----------
+    atomic_number, edge
+        As in :func:`integrals`.
+    electrons
+        In the open shell of the ion.
+
+    References
+    ----------
+    Transition state: J. C. Slater, Adv. Quantum Chem. 6, 1 (1972).
+    """
+    transition = TRANSITIONS[edge]
+    occupation = relativistic_subshells(atomic_number)
+    full = 2 * (2 * transition.core_shell[1] + 1)
+    for (n, angular), number in (
+        (transition.core_shell, full - 0.5),
+        (transition.valence_shell, electrons + 0.5),
+    ):
+        share = number / (2 * angular + 1)
+        occupation |= {(n, angular): angular * share, (n, -angular - 1): (angular + 1) * share}
+    atom = solve(atomic_number, occupation)
+
+    def energy(n: int, angular: int) -> float:
+        both = angular * atom.energies[n, angular] + (angular + 1) * atom.energies[n, -angular - 1]
+        return both / (2 * angular + 1) * HARTREE_EV
+
+    return energy(*transition.valence_shell) - energy(*transition.core_shell)
 
 
 def _edrixs() -> Any:

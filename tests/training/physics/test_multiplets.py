@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hyperspy_eelsid.edges import computed_near_edges
 from training.physics.multiplets import (
     CrystalField,
     Lines,
@@ -13,6 +14,7 @@ from training.physics.multiplets import (
     ground_levels,
     integrals,
     lines,
+    mean_excitation,
     onset,
 )
 
@@ -125,3 +127,13 @@ def test_widths_of_4d_grow_with_energy():
     assert onset(spectrum) == -8.0
     assert core_hole_widths(spectrum, "N", 60) == pytest.approx([0.5, 2.75, 5.0])
     assert core_hole_widths(spectrum, "L", 21) == pytest.approx([0.2, 0.6, 0.6])
+
+
+def test_lines_lie_where_gadolinium_has_its_resonance():
+    # resonant photoemission of the metal: F. Gerken, J. Barth, C. Kunz, Phys. Rev. Lett. 47, 993 (1981)
+    (gadolinium,) = computed_near_edges("Gd", "N")
+    of_entry = gadolinium.attributes
+    first = mean_excitation(64, "N", 7) + of_entry["onset"]
+    assert of_entry["mean_excitation"] == pytest.approx(mean_excitation(64, "N", 7), abs=0.01)
+    strongest = gadolinium.energy[gadolinium.values.argmax()]
+    assert first + strongest == pytest.approx(149, abs=2)

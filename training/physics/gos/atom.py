@@ -1,8 +1,9 @@
-"""Dirac-Hartree-Fock-Slater atoms: self-consistent orbitals and potential of a free neutral atom."""
+"""Dirac-Hartree-Fock-Slater atoms: self-consistent orbitals and potential of a free atom."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,8 +91,15 @@ def _on_fine_grid(grid: Grid, screening: np.ndarray) -> np.ndarray:
     return fine / grid.fine_r
 
 
-def solve(atomic_number: int) -> Atom:
-    """Solve the Dirac-Hartree-Fock-Slater equations of a neutral atom.
+def solve(atomic_number: int, occupation: Mapping[tuple[int, int], float] | None = None) -> Atom:
+    """Solve the Dirac-Hartree-Fock-Slater equations of an atom.
+
+    Parameters
+    ----------
+    atomic_number
+        Of the element.
+    occupation
+        Electrons in each subshell (n, kappa), also broken numbers; by default those of the neutral atom.
 
     Raises
     ------
@@ -106,7 +114,7 @@ def solve(atomic_number: int) -> Atom:
     """
     grid = Grid(atomic_number)
     r, charge = grid.r, float(atomic_number)
-    occupation = relativistic_subshells(atomic_number)
+    occupation = dict(occupation or relativistic_subshells(atomic_number))
     x = r * charge ** (1 / 3) / 0.88534
     screening = -((charge - 1) / (1 + 0.53625 * x) ** 2 + 1)  # r V
     energies = {shell: -0.5 * (charge / shell[0]) ** 2 / 2 for shell in occupation}
