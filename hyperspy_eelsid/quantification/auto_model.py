@@ -102,9 +102,12 @@ def auto_model(
     background
         Exponents of the power laws of which the background is the sum.
     fine_structure
-        Width [eV] of the fine structure after each major onset, which is left out of the fit.
+        What becomes of the fine structure after each major onset: ``"free"`` fits it, over 40 eV or the width [eV]
+        that is given instead, so that the amounts rest on what follows, and on where plural scattering takes it
+        (see ``m.fine_structure("Ti_L")``); ``"excluded"`` leaves 30 eV out of the fit; None fits the cross
+        sections of atoms in all channels.
     onset_shift
-        ``"image"`` moves the edges of each element, by 14 eV at most, to where the mean spectrum rises; ``"pixel"``
+        ``"image"`` moves the edges of each element, by 11.5 eV at most, to where the mean spectrum rises; ``"pixel"``
         then also those of each pixel, by 4 eV at most, see ``m.estimate_onset_shifts()``; None keeps the table. The
         shift is ``edge.onset_energy.value - edge.GOS.onset_energy``.
     fit
@@ -114,7 +117,8 @@ def auto_model(
 
     Returns
     -------
-    The model, an exspy EELSModel.
+    EELSModel
+        The model, an exspy EELSModel.
 
     Raises
     ------
