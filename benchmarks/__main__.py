@@ -17,6 +17,7 @@ SCRIPTS = {
     "auto_model.py": "Model fit",
     "cluster.py": "Threads and a cluster of two processes",
     "simulation.py": "Simulation",
+    "learning.py": "Training of networks",
     "kills.py": "Writing of data sets that is killed",
     "fuzz.py": "Generated signals",
 }
