@@ -18,14 +18,28 @@ def test_script(path, tmp_path, monkeypatch):
     runpy.run_path(str(path))
 
 
-@pytest.mark.slow
-def test_notebook(tmp_path):
+def outputs_of(name, folder):
+    """What the cells of a notebook put out."""
     nbformat = pytest.importorskip("nbformat", reason="needs nbclient and ipykernel")
     nbclient = pytest.importorskip("nbclient", reason="needs nbclient and ipykernel")
-    notebook = nbformat.read(EXAMPLES / "walk_through.ipynb", as_version=4)
+    notebook = nbformat.read(EXAMPLES / f"{name}.ipynb", as_version=4)
     client = nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3")
-    client.execute(cwd=tmp_path)
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    client.execute(cwd=folder)
+    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
+
+
+@pytest.mark.slow
+def test_low_loss_notebook(tmp_path):
+    outputs = outputs_of("low_loss", tmp_path)
+    pictures = sum("image/png" in output.get("data", {}) for output in outputs)
+    assert pictures >= 6
+    said = "".join(output.get("text", "") for output in outputs)
+    assert "median error" in said and "nm from the zero loss" in said
+
+
+@pytest.mark.slow
+def test_notebook(tmp_path):
+    outputs = outputs_of("walk_through", tmp_path)
     data = [output["data"] for output in outputs if "data" in output]
     pictures = sum("image/png" in part for part in data)
     assert pictures >= 4
