@@ -158,7 +158,8 @@ def oxidation_fractions(
         references have, or the only one in their window.
     background
         Window before the edge [eV]; ``"auto"`` for all before it, and none where the signal has none; None when it
-        has been removed. That of references is treated alike, in any case with ``"auto"``.
+        has been removed, of which the fit takes a smooth rest to be left. That of references is taken off in any case,
+        with ``"auto"``.
     energy_offset
         How far the energy axis of the signal is off [eV], such as ``found.energy_offset`` of an identification.
     low_loss
@@ -328,9 +329,10 @@ class _Model:
         if any(r.metadata.get_item("Signal.reference.computed") for r in references.values()):
             others = continuum(fine, *edge.onsets)[np.newaxis]
         power_law = (energy / energy[0]) ** -EXPONENT
-        # a power law of a slightly other exponent is the sum of both, to first order
-        basis = [power_law, power_law * np.log(energy / energy[0])] if recorded else []
-        columns = Columns(energy, fine, shapes, others, np.array(basis).reshape(-1, len(energy)))
+        # a power law of a slightly other exponent is the sum of both, to first order; where the background has been
+        # removed they hold what that has left
+        basis = np.stack([power_law, power_law * np.log(energy / energy[0])])
+        columns = Columns(energy, fine, shapes, others, basis)
         areas = columns()[:, : len(shapes)].sum(axis=0) * region.dispersion
         if normalise is None:
             normalise = areas.max() > (1 + SAME_AREA) * areas.min()
