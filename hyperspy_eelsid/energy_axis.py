@@ -12,7 +12,7 @@ from dask.array.utils import meta_from_array
 from hyperspy.axes import FunctionalDataAxis
 
 from hyperspy_eelsid.edges import ENERGY_MAX_EV, ENERGY_MIN_EV
-from hyperspy_eelsid.exceptions import EnergyAxisError
+from hyperspy_eelsid.exceptions import EnergyAxisError, InvalidSpectraError
 
 if TYPE_CHECKING:
     from hyperspy.axes import DataAxis
@@ -25,6 +25,7 @@ WINDOW_EV = (ENERGY_MIN_EV, ENERGY_MAX_EV)
 ONSET_TOLERANCE_EV = 5
 MINIMUM_WINDOW_EV = 35
 MINIMUM_CHANNELS = 8
+_REAL_NUMBERS = "biuf"  # as NumPy calls the kinds of its types
 _EV_PER_PREFIX = {"": 1.0, "k": 1e3, "kilo": 1e3, "m": 1e-3, "milli": 1e-3}
 _UNIT = re.compile(r"(k|kilo|m|milli)?[ -]?(?:ev|electron[ -]?volts?)")
 
@@ -72,9 +73,16 @@ def in_order(signal: Signal1D) -> Signal1D:
     ------
     EnergyAxisError
         If the units are not of energy.
+    InvalidSpectraError
+        If the counts are not real numbers.
     """
     axis = signal.axes_manager.signal_axes[0]
     factor = _ev_per_unit(axis)
+    if signal.data.dtype.kind not in _REAL_NUMBERS:
+        raise InvalidSpectraError(
+            f"Counts must be real numbers, not of type {signal.data.dtype}; complex ones need s.real, and others "
+            "s.change_dtype('float32')."
+        )
     decreasing = axis.axis[-1] < axis.axis[0]
     masked = isinstance(meta_from_array(signal.data), np.ma.MaskedArray)
     is_last = axis.index_in_array == signal.data.ndim - 1

@@ -10,7 +10,7 @@ from hyperspy_eelsid.energy_axis import (
     measured_window,
     without_nan_at_ends,
 )
-from hyperspy_eelsid.exceptions import EnergyAxisError
+from hyperspy_eelsid.exceptions import EnergyAxisError, InvalidSpectraError
 
 
 def signal(units="eV", scale=1.0, offset=400.0, size=300, data=None):
@@ -180,3 +180,9 @@ def test_an_axis_that_nobody_calibrated_is_refused():
         with pytest.raises(EnergyAxisError, match="never calibrated"):
             in_order(bare)
     assert energy_axis(signal(offset=0, size=1000))[-1] == 999
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "object"])
+def test_counts_that_are_no_real_numbers_are_refused(dtype):
+    with pytest.raises(InvalidSpectraError, match="must be real numbers, not of type"):
+        in_order(signal(data=np.ones((2, 300)).astype(dtype)))

@@ -12,12 +12,13 @@ from scipy.ndimage import maximum_filter1d
 from hyperspy_eelsid.edges import EDGES
 from hyperspy_eelsid.identification.network_input import to_network_input
 
-# half the length of the stretch in which an edge is looked for, and what its rise may take [eV]
-HALF_WINDOW_EV = 30
-RISE_EV = 3
+# stretches below and above a step that are compared, and what its rise may take [eV]
+BELOW_EV, RISE_EV, ABOVE_EV = 30, 2, 9
 # smallest step in units of its error and of the counts below it
-SIGNIFICANCE = 10.0
+SIGNIFICANCE = 12.0
 STEP = 0.06
+# scatter of the logarithm of the counts, beyond which nothing is clear
+NOISY = 0.2
 # an edge of an element that is found explains what is seen so far before and after its onset [eV]
 BEFORE_EV, AFTER_EV = 35.0, 80.0
 NEAR_EV = 10.0
@@ -38,7 +39,7 @@ class UnassignedEdge(NamedTuple):
     step
         Its height in units of the counts below it.
     significance
-        Its height in standard errors, of the scatter of the channels around it.
+        Its height in standard errors, which the scatter of the channels below it gives.
     elements
         Symbols of elements with a major edge within 10 eV, or with a minor one where there is no major; of the 80,
         thorium and uranium, the nearest first.
@@ -55,8 +56,8 @@ def unassigned_edges(
 ) -> list[UnassignedEdge]:
     """Steps of a spectrum that no edge of the elements found explains, the clearest first.
 
-    Around every energy the logarithm of the counts is fitted with two straight lines of log E, that is with a power
-    law on either side (Egerton 2011, eq. 4.51), and the step between them is compared with its error.
+    A power law is fitted to the 30 eV below every energy (Egerton 2011, eq. 4.51); how far the median of the channels
+    above lies over it is compared with the error that the scatter below gives it.
 
     Parameters
     ----------
@@ -69,14 +70,14 @@ def unassigned_edges(
     """
     spectrum = to_network_input(counts, energy)
     recorded = np.flatnonzero(spectrum)
-    if len(recorded) < 2 * HALF_WINDOW_EV + 1:
+    if len(recorded) < BELOW_EV + RISE_EV + ABOVE_EV:
         return []
     first, last = recorded[0], recorded[-1]
     centre, step, significance = _steps(spectrum[first : last + 1], first)
     known = np.array([e.onset_energy for e in EDGES if e.element in set(elements)])
     beyond = centre[:, None] - known
     explained = ((beyond > -BEFORE_EV) & (beyond < AFTER_EV)).any(axis=1)
-    largest = maximum_filter1d(significance, HALF_WINDOW_EV + 1)
+    largest = maximum_filter1d(significance, BELOW_EV + 1)
     clear = (significance >= SIGNIFICANCE) & (step >= STEP) & (significance == largest)
     found = np.flatnonzero(clear & ~explained)
     order = found[np.argsort(-significance[found])]
@@ -98,30 +99,24 @@ def _steps(spectrum: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarray, np
     start
         Energy of the first channel [eV].
     """
-    offset = np.arange(-HALF_WINDOW_EV, HALF_WINDOW_EV + 1)
-    used = np.abs(offset - 0.5) > RISE_EV / 2
-    positive = np.where(spectrum > 0, spectrum, np.nan)
-    values = sliding_window_view(np.log(positive), len(offset))[:, used]
-    centre = start + HALF_WINDOW_EV + np.arange(len(values))
-    usable = np.isfinite(values).all(axis=1)
-    centre, values = centre[usable], values[usable]
-    above = (offset[used] > 0).astype(float)
-    log_ratio = np.log1p(offset[used] / centre[:, None])
-    design = np.stack(
-        [
-            np.ones_like(log_ratio),
-            log_ratio,
-            np.broadcast_to(above, log_ratio.shape),
-            above * log_ratio,
-        ],
-        axis=2,
-    )
-    inverse = np.linalg.pinv(design)
-    fitted = np.einsum("nij,nj->ni", inverse, values)
-    residual = values - np.einsum("nji,ni->nj", design, fitted)
-    variance = (residual**2).sum(axis=1) / (used.sum() - design.shape[2])
-    error = np.sqrt(variance * (inverse[:, 2] ** 2).sum(axis=1))
-    return centre.astype(float), np.expm1(fitted[:, 2]), fitted[:, 2] / np.maximum(error, 1e-12)
+    logarithm = np.log(np.where(spectrum > 0, spectrum, np.nan))
+    stretches = sliding_window_view(logarithm, BELOW_EV + RISE_EV + ABOVE_EV)
+    usable = np.isfinite(stretches).all(axis=1)
+    onset = (start + BELOW_EV + np.arange(len(stretches)))[usable]
+    below, above = stretches[usable, :BELOW_EV], stretches[usable, -ABOVE_EV:]
+    x = np.log1p(np.arange(-BELOW_EV, 0) / onset[:, None])  # ln (E / onset)
+    at = np.log1p((RISE_EV + (ABOVE_EV - 1) / 2) / onset)
+    centre, spread = x.mean(axis=1), x.var(axis=1) * BELOW_EV
+    x -= centre[:, None]
+    slope = (x * below).sum(axis=1) / spread
+    mean = below.mean(axis=1)
+    residual = below - mean[:, None] - slope[:, None] * x
+    variance = (residual**2).sum(axis=1) / (BELOW_EV - 2)
+    # the median, so that a spike is no step
+    step = np.median(above, axis=1) - mean - slope * (at - centre)
+    error = np.sqrt(variance * (1 / BELOW_EV + (at - centre) ** 2 / spread + np.pi / 2 / ABOVE_EV))
+    significance = np.where(variance < NOISY**2, step / np.maximum(error, 1e-12), 0)
+    return onset.astype(float), np.expm1(step), significance
 
 
 def _elements_at(energy: float) -> tuple[str, ...]:

@@ -102,9 +102,18 @@ def multiplicity(crystal: Crystal, site: int) -> int:
 @cache
 def _orbit(group: str, place: tuple[float, float, float]) -> np.ndarray:
     """All places in the cell that the symmetry makes of one."""
+    operations = _operations(group)
+    places = (operations[:, :3, :3] @ place + operations[:, :3, 3]) % 1.0
+    _, first = np.unique(places.round(5) % 1.0, axis=0, return_index=True)
+    return places[first]
+
+
+@cache
+def _operations(group: str) -> np.ndarray:
+    """Affine matrices of a space group, shape (n, 4, 4)."""
     from pymatgen.symmetry.groups import SpaceGroup
 
-    return np.array(SpaceGroup(group).get_orbit(place))
+    return np.array([operation.affine_matrix for operation in SpaceGroup(group).symmetry_ops])
 
 
 def _cubic(a: float) -> tuple[float, ...]:
@@ -306,18 +315,15 @@ def _uniaxial_types() -> list[Crystal]:
             ("NiO2 theophrastite", 3.117, 4.595, 0.24),
         ],
     )
-    add(
-        "chlorides in layers",
-        "R-3m",
-        _hexagonal,
-        lambda z: (_ORIGIN, (0.0, 0.0, z)),
-        [
-            ("MgCl2", 3.596, 17.589, 0.2578),
-            ("MnCl2", 3.686, 17.470, 0.2575),
-            ("FeCl2", 3.579, 17.536, 0.2543),
-            ("NiCl2", 3.543, 17.335, 0.255),
-        ],
-    )
+    for formula, a, c, z, source in [
+        ("MgCl2", 3.636, 17.666, 0.2578, "Partin, O'Keeffe, J. Solid State Chem. 95, 176 (1991)"),
+        ("MnCl2", 3.711, 17.590, 0.2500, "Tornero, Fayos, Z. Kristallogr. 192, 147 (1990)"),
+        ("FeCl2", 3.598, 17.536, 0.2543, "Vettier, Yelon, J. Phys. Chem. Solids 36, 401 (1975)"),
+        ("NiCl2", 3.483, 17.400, 0.2550, "Ferrari et al., Acta Cryst. 16, 846 (1963)"),
+    ]:
+        sites = _named(formula, (_ORIGIN, (0.0, 0.0, z)))
+        lattice = _hexagonal(a, c)
+        result.append(Crystal(formula, "chlorides in layers", "R-3m", lattice, sites, source))
     add(
         "molybdenite",
         "P6_3/mmc",
