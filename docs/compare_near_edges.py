@@ -46,11 +46,16 @@ class Measured:
 
     Attributes
     ----------
-    file : Name of the measured spectrum.
-    element, edge : Key of the library.
-    entry : Ion or compound, as the name of the entry in the library ends.
-    background : Where the power law is fitted [eV], if not over `BACKGROUND_EV`.
-    largest_shift : Either way [eV]; the calibration of most of the spectra is off by some eV.
+    file
+        Name of the measured spectrum.
+    element, edge
+        Key of the library.
+    entry
+        Ion or compound, as the name of the entry in the library ends.
+    background
+        Where the power law is fitted [eV], if not over `BACKGROUND_EV`.
+    largest_shift
+        Either way [eV]; the calibration of most of the spectra is off by some eV.
     """
 
     file: str

@@ -41,7 +41,7 @@ class LazyElementProbability(ElementProbability, LazySignal1D):
 
 
 def pixel_map(
-    signal: BaseSignal, values: np.ndarray | da.Array, title: str, quantity: str
+    signal: BaseSignal, values: np.ndarray | da.Array, title: str, quantity: str | None = None
 ) -> BaseSignal:
     """A map with the pixels of a signal and one value in each, lazy if the values are.
 
@@ -54,7 +54,7 @@ def pixel_map(
     title
         Title of the map.
     quantity
-        What the values are, with their unit.
+        What the values are, with their unit; by default the title.
     """
     axes = signal.axes_manager.navigation_axes[::-1]
     if axes:
@@ -65,7 +65,7 @@ def pixel_map(
     if isinstance(values, da.Array):
         result = result.as_lazy()
     result.metadata.General.title = title
-    result.metadata.set_item("Signal.quantity", quantity)
+    result.metadata.set_item("Signal.quantity", title if quantity is None else quantity)
     return result
 
 

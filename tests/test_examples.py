@@ -22,21 +22,31 @@ def test_script(path, tmp_path):
     subprocess.run([sys.executable, path], cwd=tmp_path, env=environment, check=True, timeout=600)
 
 
-def executed(name, folder):
-    """What the cells of a notebook give, by their types."""
+def outputs_of(name, folder):
+    """What the cells of a notebook put out."""
     nbformat = pytest.importorskip("nbformat", reason="needs nbclient and ipykernel")
     nbclient = pytest.importorskip("nbclient", reason="needs nbclient and ipykernel")
-    notebook = nbformat.read(EXAMPLES / name, as_version=4)
+    notebook = nbformat.read(EXAMPLES / f"{name}.ipynb", as_version=4)
     client = nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3")
     client.execute(cwd=folder)
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    return [output["data"] for output in outputs if "data" in output]
+    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
 
 
 @pytest.mark.slow
-def test_walk_through(tmp_path):
-    data = executed("walk_through.ipynb", tmp_path)
-    assert sum("image/png" in part for part in data) >= 4
+def test_low_loss_notebook(tmp_path):
+    outputs = outputs_of("low_loss", tmp_path)
+    pictures = sum("image/png" in output.get("data", {}) for output in outputs)
+    assert pictures >= 6
+    said = "".join(output.get("text", "") for output in outputs)
+    assert "median error" in said and "nm from the zero loss" in said
+
+
+@pytest.mark.slow
+def test_notebook(tmp_path):
+    outputs = outputs_of("walk_through", tmp_path)
+    data = [output["data"] for output in outputs if "data" in output]
+    pictures = sum("image/png" in part for part in data)
+    assert pictures >= 4
     assert any("<td>Ti-L 456</td>" in part.get("text/html", "") for part in data)
     assert any("application/vnd.jupyter.widget-view+json" in part for part in data)
 
@@ -44,7 +54,8 @@ def test_walk_through(tmp_path):
 @pytest.mark.slow
 def test_own_references(tmp_path):
     pytest.importorskip("skl2onnx", reason="needs the extra oxidation")
-    data = executed("oxidation_references.ipynb", tmp_path)
+    outputs = outputs_of("oxidation_references", tmp_path)
+    data = [output["data"] for output in outputs if "data" in output]
     assert sum("image/png" in part for part in data) == 3
     assert any("June" in part.get("text/html", "") for part in data)
     assert (tmp_path / "manganese" / "card.json").exists()

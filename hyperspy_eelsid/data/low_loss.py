@@ -136,7 +136,8 @@ def scattered(
 
     Returns
     -------
-    Share of each channel in all electrons, shape (..., n_channels).
+    np.ndarray
+        Share of each channel in all electrons, shape (..., n_channels).
     """
     size = energy.size
     length = fft.next_fast_len(3 * size, real=True)
@@ -220,8 +221,9 @@ def nanostructure(
 
     Returns
     -------
-    The image in counts. ``metadata.Simulation`` holds maps of ``band_gap`` [eV], of ``thickness`` in mean free paths
-    and of ``zero_loss_energy`` [eV], and the expected ``zero_loss_peak`` of every pixel.
+    EELSSpectrum
+        The image in counts. ``metadata.Simulation`` holds maps of ``band_gap`` [eV], of ``thickness`` in mean free
+        paths and of ``zero_loss_energy`` [eV], and the expected ``zero_loss_peak`` of every pixel.
 
     Examples
     --------

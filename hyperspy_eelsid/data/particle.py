@@ -38,15 +38,20 @@ def core_shell_particle(
 
     Parameters
     ----------
-    shape : Number of rows and columns of pixels.
-    seed : The same seed gives the same image.
-    counts : Expected counts of the particle at the maximum of Mn L3, without background, where they are most.
-    resolution : Full width at half maximum of the energy resolution [eV].
+    shape
+        Number of rows and columns of pixels.
+    seed
+        The same seed gives the same image.
+    counts
+        Expected counts of the particle at the maximum of Mn L3, without background, where they are most.
+    resolution
+        Full width at half maximum of the energy resolution [eV].
 
     Returns
     -------
-    The image in counts. ``metadata.Simulation.fraction`` is the true share of Mn3+ in the intensity of the edge, NaN
-    beside the particle, and ``metadata.Simulation.areal_density.Mn`` the atoms of manganese [atoms/nm²].
+    EELSSpectrum
+        The image in counts. ``metadata.Simulation.fraction`` is the true share of Mn3+ in the intensity of the edge,
+        NaN beside the particle, and ``metadata.Simulation.areal_density.Mn`` the atoms of manganese [atoms/nm²].
 
     Raises
     ------

@@ -16,7 +16,7 @@ from hyperspy_eelsid.shipped import shipped
 class NearEdge:
     """One computed spectrum.
 
-    Attributes
+    Parameters
     ----------
     name
         Element, edge, and ion or compound, e.g. ``"O/K/MgO"``.
@@ -52,7 +52,8 @@ def computed_near_edges(element: str, edge: str) -> tuple[NearEdge, ...]:
 
     Returns
     -------
-    The spectra, none if the library has nothing of this edge. Their arrays cannot be written to.
+    tuple[NearEdge, ...]
+        The spectra, none if the library has nothing of this edge. Their arrays cannot be written to.
 
     Examples
     --------

@@ -26,7 +26,21 @@ ENERGY_MAX_EV = 3071
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One subshell: its element, its shell group ("L"), its name ("L3") and its onset energy [eV]."""
+    """An edge: the onset of the excitation of one subshell of an element.
+
+    Parameters
+    ----------
+    element, atomic_number
+        Symbol and number of the element.
+    group
+        Group of edges that belong together, e.g. ``"L"``.
+    subshell
+        Name of the subshell, e.g. ``"L3"``.
+    onset_energy
+        Energy at which it begins [eV].
+    major
+        Whether it is one of the edges by which elements are identified.
+    """
 
     element: str
     atomic_number: int
@@ -94,7 +108,12 @@ def symbols(elements: str | Iterable[str], name: str = "elements") -> list[str]:
 
 
 def element_index(element: str) -> int:
-    """Place of `element` among the 80.
+    """Place of an element among the 80.
+
+    Parameters
+    ----------
+    element
+        Symbol.
 
     Raises
     ------
@@ -107,7 +126,12 @@ def element_index(element: str) -> int:
 
 @cache
 def element_edges(element: str) -> tuple[Edge, ...]:
-    """All subshells of `element`, major and minor, in the order K, L1, L2, ...
+    """All edges of an element, major and minor, in the order K, L1, L2, ...
+
+    Parameters
+    ----------
+    element
+        Symbol.
 
     Raises
     ------
@@ -120,7 +144,13 @@ def element_edges(element: str) -> tuple[Edge, ...]:
 
 @cache
 def edge_groups(element: str) -> dict[str, float]:
-    """Major edge groups of `element` and their onset energies [eV], in order of increasing onset."""
+    """Major edge groups of an element and their onset energies [eV], in order of increasing onset.
+
+    Parameters
+    ----------
+    element
+        Symbol.
+    """
     onsets: dict[str, float] = {}
     for edge in element_edges(element):
         if edge.major:
@@ -129,10 +159,26 @@ def edge_groups(element: str) -> dict[str, float]:
 
 
 def edges_in_window(element: str, start: float, end: float) -> tuple[Edge, ...]:
-    """Subshells of `element` with an onset between `start` and `end` [eV]."""
+    """Edges of an element with an onset in a window.
+
+    Parameters
+    ----------
+    element
+        Symbol.
+    start, end
+        First and last energy of the window [eV].
+    """
     return tuple(edge for edge in element_edges(element) if start <= edge.onset_energy <= end)
 
 
 def visible_groups(element: str, start: float, end: float) -> dict[str, float]:
-    """Major edge groups of `element` with an onset between `start` and `end`, and their onsets [eV]."""
+    """Major edge groups of an element with an onset in a window, and their onsets [eV].
+
+    Parameters
+    ----------
+    element
+        Symbol.
+    start, end
+        First and last energy of the window [eV].
+    """
     return {g: onset for g, onset in edge_groups(element).items() if start <= onset <= end}

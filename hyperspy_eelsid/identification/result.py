@@ -303,6 +303,13 @@ class ElementIdentification:
     ) -> ElementIdentification:
         """The same probabilities judged by another threshold, without running the networks again.
 
+        Parameters
+        ----------
+        threshold
+            Probability from which an element counts as found.
+        min_fraction
+            Share of the pixels of an image in which an element has to be found; None keeps it.
+
         Raises
         ------
         ValueError

@@ -113,7 +113,8 @@ class BandGap(Mapping):
 
         Returns
         -------
-        The matplotlib figure.
+        Figure
+            The matplotlib figure.
         """
         from hyperspy_eelsid.low_loss.plot import plot_band_gap
 
@@ -139,7 +140,7 @@ def band_gap(
     for number, name in enumerate(kinds):
         fields = np.moveaxis(values[..., number, :], -1, 0)
         title = f"{name} band gap (eV)"
-        onsets[name] = Onset(*(pixel_map(peak.signal, f, title, title) for f in fields))
+        onsets[name] = Onset(*(pixel_map(peak.signal, f, title) for f in fields))
     _check_reach(onsets, model)
     return BandGap(onsets, difference, peak)
 

@@ -115,7 +115,8 @@ class BinnedCounts:
 
         Returns
         -------
-        Shape (..., n_bins).
+        np.ndarray
+            Shape (..., n_bins).
         """
         views = np.lib.stride_tricks.sliding_window_view(plain, kernel.size, axis=-1)
         channels = views @ kernel[::-1]

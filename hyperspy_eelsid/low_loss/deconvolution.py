@@ -22,7 +22,7 @@ from hyperspy_eelsid.signals import pixel_map
 if TYPE_CHECKING:
     from exspy.signals import DielectricFunction
 
-PADDING = 4  # lengths of the axis on which a Kramers-Kronig analysis is made
+PADDING = 4  # lengths of the axis over which is transformed
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,9 +152,12 @@ class SingleScattering:
 
     def __call__(self, counts: np.ndarray, zlp: np.ndarray, centre: np.ndarray) -> np.ndarray:
         """Counts of electrons scattered once, shape (n_pixels, n_channels)."""
+        # exspy's transform is as long as both signals: of this length, what an end of the axis cuts off wraps less
+        padded = _padded(zlp, PADDING - 1)
         with np.errstate(divide="ignore", invalid="ignore"):
             spectra = _signal(counts, self.axis)
-            return spectra.fourier_log_deconvolution(_signal(zlp, self.axis)).data
+            zlp = _signal(padded, replace(self.axis, size=padded.shape[1]))
+            return spectra.fourier_log_deconvolution(zlp).data
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,7 +200,7 @@ class _Analysis:
         # what the deconvolution leaves of the peak would count most, since losses are divided by their energies
         single[:, self.losses.energy < self.begin] = 0
         # exspy's transform is periodic: without losses far beyond its end the real part would be wrong by what wraps
-        padded = np.pad(single, ((0, 0), (0, (PADDING - 1) * self.losses.size)))
+        padded = _padded(single, PADDING)
         spectra = _signal(padded, replace(self.losses, size=padded.shape[1]))
         spectra.set_microscope_parameters(**self.microscope)
         thickness, index = (_pixels(given), None) if self.by_thickness else (None, given[0])
@@ -214,6 +217,11 @@ class _Analysis:
             loss = (-1 / values).imag
         found = given if self.by_thickness else output["thickness"].data
         return np.concatenate([values.real, values.imag, loss, np.reshape(found, (-1, 1))], axis=1)
+
+
+def _padded(values: np.ndarray, lengths: int) -> np.ndarray:
+    """Spectra with zeros after them, as long as so many spectra."""
+    return np.pad(values, ((0, 0), (0, (lengths - 1) * values.shape[1])))
 
 
 def _pixels(values: np.ndarray) -> BaseSignal:

@@ -70,7 +70,8 @@ def over_draws(
 
     Returns
     -------
-    Lazy, shape (..., 3, *shape): lower end, median, upper end.
+    da.Array
+        Lazy, shape (..., 3, *shape): lower end, median, upper end.
     """
     return peaks.per_pixel(
         _of_block,

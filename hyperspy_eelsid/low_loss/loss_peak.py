@@ -114,7 +114,8 @@ class PeakFitter:
 
         Returns
         -------
-        Shape (n_pixels, 3, 3): energy, width and area; best value, lower and upper end of its band.
+        np.ndarray
+            Shape (n_pixels, 3, 3): energy, width and area; best value, lower and upper end of its band.
         """
         result = np.full((len(counts), 3, 3), np.nan)
         use = np.isfinite(centre)

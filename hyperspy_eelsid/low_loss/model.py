@@ -113,7 +113,8 @@ class ProcessTail:
 
         Returns
         -------
-        Shape (n_draws, n_pixels, n).
+        np.ndarray
+            Shape (n_draws, n_pixels, n).
         """
         log_base, tail, shift = self.tail(counts, centre)
         drawn = tail.mean + np.einsum("pkl,nl->npk", tail.root, random)
@@ -253,7 +254,8 @@ class ZeroLossModel:
 
         Returns
         -------
-        Shape (n_pixels, 3, n_channels).
+        np.ndarray
+            Shape (n_pixels, 3, n_channels).
         """
         result = np.full((len(counts), 3, self.axis.size), np.nan, np.float32)
         use = np.isfinite(centre)

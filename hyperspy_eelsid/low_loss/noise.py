@@ -65,7 +65,8 @@ def estimate_noise(counts: np.ndarray, distance: np.ndarray, fwhm: float) -> Noi
 
     Returns
     -------
-    The noise; that of counted electrons where too few channels lie outside the peak.
+    Noise
+        The noise; that of counted electrons where too few channels lie outside the peak.
     """
     outside = np.abs(distance) > 2 * fwhm
     level, square = _squared_differences(counts, outside, LAG)

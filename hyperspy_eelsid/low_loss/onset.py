@@ -144,7 +144,8 @@ class OnsetFitter:
 
         Returns
         -------
-        Shape (n_pixels, n_kinds * 7 + 1): fields of each :class:`Onset`, and the difference of chi-squared.
+        np.ndarray
+            Shape (n_pixels, n_kinds * 7 + 1): fields of each :class:`Onset`, and the difference of chi-squared.
         """
         result = np.full((len(counts), len(self.kinds) * FIELDS + 1), np.nan)
         use = np.isfinite(centre)

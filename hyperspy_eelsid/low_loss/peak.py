@@ -101,7 +101,8 @@ def peak_centres(counts: np.ndarray, axis: Axis, fwhm: float) -> np.ndarray:
 
     Returns
     -------
-    Shape (n_pixels,); NaN where counts are not finite or nowhere positive.
+    np.ndarray
+        Shape (n_pixels,); NaN where counts are not finite or nowhere positive.
     """
     usable = np.isfinite(counts).all(axis=1) & (counts > 0).any(axis=1)
     counts = np.where(usable[:, np.newaxis], counts, 0.0)

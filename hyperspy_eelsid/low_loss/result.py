@@ -88,8 +88,9 @@ class ZeroLossPeak(ZeroLossBands):
 
         Returns
         -------
-        The gaps, see :class:`hyperspy_eelsid.low_loss.band_gap.BandGap`; NaN in pixels without an onset of three
-        standard deviations.
+        BandGap
+            The gaps, see :class:`hyperspy_eelsid.low_loss.band_gap.BandGap`; NaN in pixels without an onset of three
+            standard deviations.
 
         Raises
         ------
@@ -136,7 +137,8 @@ class ZeroLossPeak(ZeroLossBands):
 
         Returns
         -------
-        Maps of the median and of the ends of the 68 % band.
+        Estimate
+            Maps of the median and of the ends of the 68 % band.
 
         Raises
         ------
@@ -174,7 +176,8 @@ class ZeroLossPeak(ZeroLossBands):
 
         Returns
         -------
-        Spectra of the median and of the ends of the 68 % band, with the energies of the signal; lazy if it is.
+        Estimate
+            Spectra of the median and of the ends of the 68 % band, with the energies of the signal; lazy if it is.
 
         Raises
         ------
@@ -219,7 +222,8 @@ class ZeroLossPeak(ZeroLossBands):
 
         Returns
         -------
-        Dielectric function, loss function and thickness with their 68 % bands.
+        KramersKronig
+            Dielectric function, loss function and thickness with their 68 % bands.
 
         Raises
         ------
@@ -254,7 +258,8 @@ class ZeroLossPeak(ZeroLossBands):
 
         Returns
         -------
-        The peak; NaN in pixels where a straight line fits as well.
+        LossPeak
+            The peak; NaN in pixels where a straight line fits as well.
 
         Raises
         ------
@@ -273,7 +278,8 @@ class ZeroLossPeak(ZeroLossBands):
 
         Returns
         -------
-        The matplotlib figure.
+        Figure
+            The matplotlib figure.
         """
         from hyperspy_eelsid.low_loss.plot import plot_zero_loss
 

@@ -205,7 +205,8 @@ def per_pixel(
 
     Returns
     -------
-    Lazy, shape (..., *shape).
+    da.Array
+        Lazy, shape (..., *shape).
     """
 
     def call(counts: np.ndarray, *values: np.ndarray) -> np.ndarray:

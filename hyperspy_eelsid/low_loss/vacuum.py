@@ -126,7 +126,8 @@ class Template:
 
         Returns
         -------
-        Shape (n_pixels, n).
+        np.ndarray
+            Shape (n_pixels, n).
         """
         first = np.rint((centre - axis.offset) / axis.step).astype(int)
         loss = axis.step * np.arange(axis.size)

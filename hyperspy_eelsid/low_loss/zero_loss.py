@@ -85,7 +85,8 @@ def model_zero_loss_peak(
 
     Returns
     -------
-    The peaks, a :class:`~hyperspy_eelsid.low_loss.result.ZeroLossPeak`.
+    ZeroLossPeak
+        The peaks, a :class:`~hyperspy_eelsid.low_loss.result.ZeroLossPeak`.
 
     Raises
     ------
@@ -166,7 +167,8 @@ def remove_zero_loss_peak(
 
     Returns
     -------
-    A new signal; the signal itself is not changed.
+    EELSSpectrum
+        A new signal; the signal itself is not changed.
 
     Raises
     ------

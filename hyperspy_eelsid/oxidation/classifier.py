@@ -46,6 +46,11 @@ class OxidationStateClassifier:
 
     Made by :meth:`fit` or :meth:`load`, applied with ``s.oxidation_states(classifier)``.
 
+    Parameters
+    ----------
+    folder
+        Folder with the files of a classifier that was saved.
+
     Attributes
     ----------
     edge
@@ -223,8 +228,9 @@ class OxidationStateClassifier:
 
         Returns
         -------
-        A :class:`pandas.DataFrame` with a row for each group: ``spectra``, ``accuracy`` (mean over the states of the
-        group) and ``remark``, which says "not tested" where nothing could be.
+        pd.DataFrame
+            A :class:`pandas.DataFrame` with a row for each group: ``spectra``, ``accuracy`` (mean over the states of
+            the group) and ``remark``, which says "not tested" where nothing could be.
 
         Raises
         ------
@@ -291,6 +297,11 @@ class OxidationStateClassifier:
     @classmethod
     def load(cls, folder: str | Path) -> OxidationStateClassifier:
         """A classifier that was saved; nothing in its files is run but ONNX.
+
+        Parameters
+        ----------
+        folder
+            Folder that :meth:`save` has made.
 
         Raises
         ------

@@ -221,7 +221,8 @@ class Region:
 
         Returns
         -------
-        Navigation shape x columns, float64; NaN for spectra with a channel that is not finite, or without counts.
+        np.ndarray | da.Array
+            Navigation shape x columns, float64; NaN for spectra with a channel that is not finite, or without counts.
         """
 
         def block(spectra: np.ndarray, variance: Any = self.variance) -> np.ndarray:

@@ -78,6 +78,8 @@ class OxidationFractions:
         Of the references [eV] in each pixel, positive towards higher energies.
     blur
         Full width at half maximum of the Gaussian by which the references were broadened [eV].
+    misfit
+        What the fits of all pixels leave in common, in standard errors; zero where there is nothing but noise.
     edge
         Name of the edge.
     align

@@ -153,12 +153,14 @@ def common_misfit(residuals: np.ndarray) -> float:
 
     Parameters
     ----------
-    residuals : In standard deviations of the noise, shape (n, n_channels).
+    residuals
+        In standard deviations of the noise, shape (n, n_channels).
 
     Returns
     -------
-    In standard deviations of one channel's noise, summed over channels: a part of the model that is missing and as
-    large as one standard error of the fit gives one. Zero where there is nothing but noise.
+    float
+        In standard deviations of one channel's noise, summed over channels: a part of the model that is missing and as
+        large as one standard error of the fit gives one. Zero where there is nothing but noise.
     """
     n, channels = residuals.shape
     if not n:

@@ -112,7 +112,8 @@ def integral(
 
     Returns
     -------
-    Sum times the width of a channel, shape (..., n).
+    np.ndarray
+        Sum times the width of a channel, shape (..., n).
     """
     dispersion = energy[1] - energy[0]
     total = np.cumsum(spectra, axis=-1) * dispersion

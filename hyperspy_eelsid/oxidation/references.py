@@ -72,8 +72,9 @@ def references(
 
     Returns
     -------
-    Spectra of unit area, the lowest charge first. ``metadata.Signal.reference`` holds ``element``, ``edge``,
-    ``charge``, ``ten_dq`` and ``computed`` (True).
+    list[EELSSpectrum]
+        Spectra of unit area, the lowest charge first. ``metadata.Signal.reference`` holds ``element``, ``edge``,
+        ``charge``, ``ten_dq`` and ``computed`` (True).
 
     Raises
     ------

@@ -290,7 +290,8 @@ def measure(
 
     Returns
     -------
-    Shape (n, 10).
+    np.ndarray
+        Shape (n, 10).
     """
     return measured(find_lines(spectra, variance, energy=energy, edge=edge, window=window), energy)
 

@@ -110,7 +110,8 @@ def auto_model(
 
     Returns
     -------
-    The model, an exspy EELSModel.
+    EELSModel
+        The model, an exspy EELSModel.
 
     Raises
     ------

@@ -41,7 +41,8 @@ def onset_shifts(
 
     Returns
     -------
-    Shift of each element [eV], positive towards higher energies and 14 eV in size at most.
+    dict[str, float]
+        Shift of each element [eV], positive towards higher energies and 14 eV in size at most.
     """
     if not onsets:
         return {}

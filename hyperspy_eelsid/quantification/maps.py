@@ -36,10 +36,11 @@ def elemental_maps(
 
     Returns
     -------
-    A signal with the navigation axes of the image for each element. Its ``metadata.Signal.quantity`` states what
-    it is: the areal density in atoms/nm² where the number of electrons is known; otherwise the areal density
-    times that number, of which ratios between elements are meaningful. The variance is in
-    ``metadata.Signal.Noise_properties.variance``.
+    dict[str, BaseSignal]
+        A signal with the navigation axes of the image for each element. Its ``metadata.Signal.quantity`` states what it
+        is: the areal density in atoms/nm² where the number of electrons is known; otherwise the areal density times
+        that number, of which ratios between elements are meaningful. The variance is in
+        ``metadata.Signal.Noise_properties.variance``.
 
     Raises
     ------
@@ -71,10 +72,11 @@ def composition(model: EELSModel) -> dict[str, BaseSignal]:
 
     Returns
     -------
-    A signal with the navigation axes of the image for each element, between 0 and 1; NaN where the sum of the
-    amounts is below its own standard error or the rounding errors of the fit, or nothing was fitted. The variance, in
-    ``metadata.Signal.Noise_properties.variance``, is propagated to first order from the errors of the amounts,
-    with their correlations in the fit of the mean spectrum.
+    dict[str, BaseSignal]
+        A signal with the navigation axes of the image for each element, between 0 and 1; NaN where the sum of the
+        amounts is below its own standard error or the rounding errors of the fit, or nothing was fitted. The variance,
+        in ``metadata.Signal.Noise_properties.variance``, is propagated to first order from the errors of the amounts,
+        with their correlations in the fit of the mean spectrum.
 
     Notes
     -----
@@ -120,7 +122,8 @@ def residual(model: EELSModel) -> EELSSpectrum:
 
     Returns
     -------
-    A signal like that of the model, lazy if it is; NaN in pixels that were not fitted.
+    EELSSpectrum
+        A signal like that of the model, lazy if it is; NaN in pixels that were not fitted.
     """
     result = with_data(model.signal, model.signal.data - LinearModel(model).expected())
     result.metadata.General.title = f"{model.signal.metadata.General.title} residual".strip()

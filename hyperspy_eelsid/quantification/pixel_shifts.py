@@ -223,7 +223,8 @@ def fine_structure(near: np.ndarray, squares: np.ndarray, products: np.ndarray) 
 
     Returns
     -------
-    Residual for an amount of one, zero in channels that are not near, shape (n_elements, n_channels).
+    np.ndarray
+        Residual for an amount of one, zero in channels that are not near, shape (n_elements, n_channels).
     """
     result = np.zeros(near.shape)
     for elements in np.unique(near, axis=1).T:

@@ -131,7 +131,8 @@ class Compositions:
 
         Returns
         -------
-        Atomic fractions, shape (n, 80).
+        np.ndarray
+            Atomic fractions, shape (n, 80).
         """
         position = rng.random(len(query))
         rows = [

@@ -55,7 +55,8 @@ def relevance(
 
     Returns
     -------
-    Relevance between 0 and 1, shape (n, 3072); zero where nothing speaks for the element.
+    np.ndarray
+        Relevance between 0 and 1, shape (n, 3072); zero where nothing speaks for the element.
 
     Raises
     ------

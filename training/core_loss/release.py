@@ -112,7 +112,8 @@ def restore(networks: Path, out: Path) -> list[Path]:
 
     Returns
     -------
-    The folders.
+    list[Path]
+        The folders.
 
     Raises
     ------

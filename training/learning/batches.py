@@ -82,7 +82,8 @@ def source_of(run: Run) -> Source:
 
     Returns
     -------
-    A function and its arguments; called with them it gives a function from the number of a step to its batch.
+    Source
+        A function and its arguments; called with them it gives a function from the number of a step to its batch.
     """
     if run.data is not None:
         return stored, (run.data, run.seed, run.batch_size)

@@ -38,7 +38,8 @@ def export_member(model: keras.Model, path: Path, check: np.ndarray) -> dict[str
 
     Returns
     -------
-    What the card says of this member: name, architecture, file, sha256, what it sees, parameters, parity.
+    dict[str, object]
+        What the card says of this member: name, architecture, file, sha256, what it sees, parameters, parity.
 
     Raises
     ------

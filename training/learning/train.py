@@ -157,7 +157,8 @@ def train(run: Run, folder: Path, workers: int = 1) -> keras.Model:
 
     Returns
     -------
-    The trained network.
+    keras.Model
+        The trained network.
 
     Raises
     ------
@@ -285,7 +286,8 @@ def search_learning_rate(
 
     Returns
     -------
-    Mean loss of the last fifth of the steps for each learning rate.
+    dict[float, float]
+        Mean loss of the last fifth of the steps for each learning rate.
     """
     steps = max(1, run.spectra // run.batch_size)
     keras.utils.set_random_seed(run.seed)

@@ -23,7 +23,8 @@ def power_law(exponent: np.ndarray, start: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    float32, shape (n, 3072).
+    np.ndarray
+        float32, shape (n, 3072).
 
     References
     ----------

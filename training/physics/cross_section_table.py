@@ -78,7 +78,8 @@ def differential_cross_section(
 
     Returns
     -------
-    Cross section [barn/eV], shape (n_angles, n_energies), at ``onset_energy + gos.free_energy``.
+    np.ndarray
+        Cross section [barn/eV], shape (n_angles, n_energies), at ``onset_energy + gos.free_energy``.
 
     References
     ----------
@@ -117,7 +118,8 @@ def tabulate(gosh: Path) -> np.ndarray:
 
     Returns
     -------
-    Shape (n_edges, 4 beam energies, n_angles, 3072); channel c holds the value at c eV above the onset.
+    np.ndarray
+        Shape (n_edges, 4 beam energies, n_angles, 3072); channel c holds the value at c eV above the onset.
     """
     channels = np.arange(ENERGY_MAX_EV + 1)
     shape = (len(EDGES), len(BEAM_ENERGIES_KEV), len(COLLECTION_ANGLES_MRAD), len(channels))

@@ -72,7 +72,8 @@ def cluster(crystal: Crystal, site: int, radius: float) -> tuple[list[str], np.n
 
     Returns
     -------
-    Elements, and places [angstrom] of shape (n, 3).
+    tuple[list[str], np.ndarray]
+        Elements, and places [angstrom] of shape (n, 3).
     """
     from pymatgen.core.lattice import Lattice
 

@@ -43,7 +43,8 @@ def record(
 
     Returns
     -------
-    Counts per eV divided by the counts at the start of the window, float32, shape (n, 3072).
+    np.ndarray
+        Counts per eV divided by the counts at the start of the window, float32, shape (n, 3072).
     """
     channel = np.arange(N_CHANNELS)
     window = (channel >= p["window_start"][:, None]) & (channel <= p["window_end"][:, None])
@@ -80,7 +81,8 @@ def _record_at_dispersion(
 
     Returns
     -------
-    Energies [eV], and counts per eV there.
+    tuple[np.ndarray, np.ndarray]
+        Energies [eV], and counts per eV there.
     """
     start, end = p["window_start"][row], p["window_end"][row]
     width = p["dispersion"][row]

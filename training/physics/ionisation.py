@@ -198,8 +198,9 @@ def draw_subshells(
 
     Returns
     -------
-    Structured array of dtype `SUBSHELL`; energies in eV above the onset. `fine_structure_ratio` is still a share of
-    the largest possible one, which depends on the profile.
+    np.ndarray
+        Structured array of dtype `SUBSHELL`; energies in eV above the onset. `fine_structure_ratio` is still a share of
+        the largest possible one, which depends on the profile.
     """
     atlas = EDGE_ARRAYS
     spectrum, element = np.nonzero(fractions)

@@ -72,7 +72,8 @@ def low_loss_transfer(
 
     Returns
     -------
-    Complex transfer function, shape (n, 2049).
+    np.ndarray
+        Complex transfer function, shape (n, 2049).
     """
     energy = np.arange(1, 1025, dtype=np.float32)
     scattering = np.zeros((len(thickness), N_PADDED), np.float32)

@@ -94,7 +94,8 @@ def generalised_oscillator_strengths(
 
     Returns
     -------
-    df/dE [1/eV], shape (n_energies, n_momenta), of each subshell.
+    dict[str, np.ndarray]
+        df/dE [1/eV], shape (n_energies, n_momenta), of each subshell.
 
     References
     ----------
