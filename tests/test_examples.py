@@ -14,6 +14,8 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 def test_script(path, tmp_path, monkeypatch):
     if path.stem == "train_a_network" and not all(map(find_spec, ("keras", "tf2onnx"))):
         pytest.skip("needs the extra networks")
+    if path.stem == "oxidation_states" and find_spec("skl2onnx") is None:
+        pytest.skip("needs the extra oxidation")
     monkeypatch.chdir(tmp_path)
     runpy.run_path(str(path))
 
@@ -45,3 +47,13 @@ def test_notebook(tmp_path):
     assert pictures >= 4
     assert any("<td>Ti-L 456</td>" in part.get("text/html", "") for part in data)
     assert any("application/vnd.jupyter.widget-view+json" in part for part in data)
+
+
+@pytest.mark.slow
+def test_own_references(tmp_path):
+    pytest.importorskip("skl2onnx", reason="needs the extra oxidation")
+    outputs = outputs_of("oxidation_references", tmp_path)
+    data = [output["data"] for output in outputs if "data" in output]
+    assert sum("image/png" in part for part in data) == 3
+    assert any("June" in part.get("text/html", "") for part in data)
+    assert (tmp_path / "manganese" / "card.json").exists()
