@@ -16,6 +16,7 @@ SCRIPTS = {
     "memory.py": "Memory of lazy images",
     "auto_model.py": "Model fit",
     "simulation.py": "Simulation",
+    "zero_loss.py": "Zero-loss peaks and band gaps",
     "kills.py": "Writing of data sets that is killed",
 }
 
