@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
+from hyperspy_eelsid.exceptions import EelsidError
+
 if TYPE_CHECKING:
     from hyperspy_eelsid.identification import ElementIdentification
 
@@ -148,7 +150,36 @@ def _section(result: Result) -> str:
     pictures = "".join(f"<p>{_picture(figure)}</p>" for figure in figures if figure is not None)
     reason = f"<p>No fit: {html.escape(result.no_fit)}</p>" if result.no_fit else ""
     heading = f"<h1>{html.escape(result.name)}</h1>"
-    return f"{heading}{result.found._repr_html_()}{reason}{pictures}"
+    tables = result.found._repr_html_() + white_lines_table(result.found)
+    return f"{heading}{tables}{reason}{pictures}"
+
+
+def white_lines_table(found: ElementIdentification) -> str:
+    """HTML table of the white lines that the summed spectrum shows, empty if none."""
+    rows = []
+    for element in found.elements:
+        try:
+            lines = found.oxidation(element)
+        except EelsidError:  # no white lines, or not whole in the window
+            continue
+        ratio, variance = (
+            float(signal.data[0])
+            for signal in (lines.ratio, lines.ratio.metadata.Signal.Noise_properties.variance)
+        )
+        if not np.isfinite(ratio):
+            continue
+        try:
+            charge = "" if element == "Fe" else f"{lines.oxidation_state().data[0]:.0f}+"
+        except EelsidError:  # one computed ion
+            charge = ""
+        rows.append((lines.edge.replace("_", "-"), f"{ratio:.2f} ± {variance**0.5:.2f}", charge))
+    if not rows:
+        return ""
+    head = (
+        "<tr><th>white lines of the sum</th><th>ratio</th><th>ion with the nearest ratio</th></tr>"
+    )
+    body = "".join("<tr>" + "".join(f"<td>{x}</td>" for x in row) + "</tr>" for row in rows)
+    return f"<table>{head}{body}</table>"
 
 
 def _picture(figure: Figure) -> str:

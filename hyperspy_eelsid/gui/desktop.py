@@ -12,6 +12,7 @@ from hyperspy_gui_traitsui.utils import add_display_arg
 from matplotlib.figure import Figure
 
 from hyperspy_eelsid.gui.tool import IdentificationTool, has_maps
+from hyperspy_eelsid.report import white_lines_table
 
 _STYLE = "<style>td, th {padding-right: 1em; text-align: left}</style>"
 
@@ -39,7 +40,7 @@ class _Window(tu.Controller):
     @t.observe("model:found")
     def _show(self, event: Any) -> None:
         found = event.new
-        self.table = _STYLE + found._repr_html_()
+        self.table = _STYLE + found._repr_html_() + white_lines_table(found)
         with plt.ioff():  # else interactive backends show the figures before they are drawn
             self.periodic_table = _drawn(self.periodic_table, found.plot, (9, 8))
             if has_maps(found):

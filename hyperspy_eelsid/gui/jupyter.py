@@ -10,6 +10,7 @@ from hyperspy_gui_ipywidgets.utils import add_display_arg, labelme
 from link_traits import link
 
 from hyperspy_eelsid.gui.tool import IdentificationTool, as_png, has_maps
+from hyperspy_eelsid.report import white_lines_table
 
 
 @add_display_arg
@@ -36,7 +37,7 @@ def identify_elements(obj: IdentificationTool, **kwargs: Any) -> dict[str, Any]:
 
     def show(event: Any) -> None:
         found = event.new
-        table.value = found._repr_html_()
+        table.value = found._repr_html_() + white_lines_table(found)
         with plt.ioff():  # else inline backends show every figure as well
             picture.value = as_png(found.plot()[0].figure)
             maps.layout.display = "" if has_maps(found) else "none"

@@ -25,6 +25,7 @@ from hyperspy_eelsid.identification import ensemble, rules, saved, table
 from hyperspy_eelsid.identification.axis_offset import energy_offset
 from hyperspy_eelsid.identification.relevance import relevance
 from hyperspy_eelsid.identification.unassigned import UnassignedEdge, unassigned_edges
+from hyperspy_eelsid.oxidation import white_lines
 from hyperspy_eelsid.signals import ElementProbability, PackedSignal, pack, unpack
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from exspy.signals import EELSSpectrum
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from hyperspy_eelsid.oxidation import WhiteLines
 
 _logger = logging.getLogger(__name__)
 
@@ -252,6 +255,32 @@ class ElementIdentification:
         """
         elements = self.elements  # first, for it computes the spectrum of a lazy signal
         return unassigned_edges(self.spectrum.data, self.energy, elements)
+
+    def oxidation(self, element: str) -> WhiteLines:
+        """White lines of an element in the summed spectrum, on the axis that the edges found show.
+
+        What ``s.white_lines`` measures in every pixel; ``found.oxidation("Mn").oxidation_state()`` is the charge whose
+        computed spectrum has the nearest ratio. States of single pixels come from the signal:
+        ``s.oxidation_fractions(references, energy_offset=found.energy_offset or 0)``.
+
+        Parameters
+        ----------
+        element
+            Symbol of an element that is found, or an edge such as ``"Mn_L3"``.
+
+        Raises
+        ------
+        UnknownElementError
+            If it is not found, or has no white lines.
+        hyperspy_eelsid.exceptions.EnergyAxisError
+            If the window cuts one of the lines, or the channels are wider than 1 eV.
+        """
+        symbol = symbols(arguments.text("element", element).partition("_")[0])[0]
+        if symbol not in self.elements:
+            raise UnknownElementError(
+                f"{symbol} is not found in these spectra, options are {', '.join(self.elements) or 'none'}."
+            )
+        return white_lines(self.spectrum, element, energy_offset=self.energy_offset or 0.0)
 
     @property
     def edges(self) -> dict[str, dict[str, float]]:

@@ -160,7 +160,8 @@ def oxidation_fractions(
         references have, or the only one in their window.
     background
         Window before the edge [eV]; ``"auto"`` for all before it, and none where the signal has none; None when it
-        has been removed. That of references is treated alike, in any case with ``"auto"``.
+        has been removed, of which the fit takes a smooth rest to be left. That of references is taken off in any case,
+        with ``"auto"``.
     energy_offset
         How far the energy axis of the signal is off [eV], such as ``found.energy_offset`` of an identification.
     low_loss
@@ -330,9 +331,10 @@ class _Model:
         if any(r.metadata.get_item("Signal.reference.computed") for r in references.values()):
             others = continuum(fine, *edge.onsets)[np.newaxis]
         power_law = (energy / energy[0]) ** -EXPONENT
-        # a power law of a slightly other exponent is the sum of both, to first order
-        basis = [power_law, power_law * np.log(energy / energy[0])] if recorded else []
-        columns = Columns(energy, fine, shapes, others, np.array(basis).reshape(-1, len(energy)))
+        # a power law of a slightly other exponent is the sum of both, to first order; where the background has been
+        # removed they hold what that has left
+        basis = np.stack([power_law, power_law * np.log(energy / energy[0])])
+        columns = Columns(energy, fine, shapes, others, basis)
         areas = columns()[:, : len(shapes)].sum(axis=0) * region.dispersion
         if normalise is None:
             normalise = areas.max() > (1 + SAME_AREA) * areas.min()
@@ -444,7 +446,7 @@ class _Model:
         n = np.arange(len(spectra))
         if len(self._shifts) == 1:
             return best, np.zeros(len(n)), np.zeros(len(n)), amounts, left
-        fitted = np.einsum("nm,ncm->nc", amounts[best, n], self._stacked[best])
+        fitted = self.expected(self.shift + self._shifts[best], amounts[best, n])
         expected = (self.variance(fitted, variance) * self._weights**2).mean(axis=1)
         shared = self._shared / self._single
         score = left / (expected * shared)
@@ -461,10 +463,6 @@ class _Model:
         errors = np.where(told, PIXEL_STEP_EV * np.sqrt(2 / curvature), 0.0)
         return best, shifts, errors, amounts, left
 
-    @property
-    def _stacked(self) -> np.ndarray:
-        return np.array([mixture.columns for mixture in self._mixtures])
-
     def fit(self, spectra: np.ndarray, variance: float | np.ndarray | None) -> np.ndarray:
         """Values of :attr:`number_of_values` for each spectrum."""
         spectra = spectra[:, self.kept]
@@ -480,10 +478,7 @@ class _Model:
                 :, np.newaxis
             ]
             chosen = chosen + share[:, np.newaxis] * (other - chosen)
-        columns = self._stacked[best] if len(self._shifts) > 1 else self._stacked
-        fitted = np.einsum(
-            "nm,ncm->nc", chosen, np.broadcast_to(columns, (len(n), *columns[0].shape))
-        )
+        fitted = self.expected(self.shift + shifts, chosen)
         noise = self.variance(fitted, variance)
         freedom = spectra.shape[1] - chosen.shape[1] - (len(self._shifts) > 1)
         chi_squared = ((spectra - fitted) ** 2 / noise).sum(axis=1) / freedom
@@ -516,13 +511,17 @@ class _Model:
         return np.concatenate([values, chosen], axis=1)
 
     def expected(self, shift: np.ndarray, amounts: np.ndarray) -> np.ndarray:
-        """Fitted spectra, shape (n, n_channels)."""
-        steps = np.nan_to_num((shift - self.shift - self._shifts[0]) / PIXEL_STEP_EV)
-        best = np.clip(np.round(steps).astype(int), 0, len(self._shifts) - 1)
+        """Fitted spectra, shape (n, n_channels), linear between the shifts that are tried."""
+        last = len(self._shifts) - 1
+        steps = np.nan_to_num((shift - self.shift - self._shifts[0]) / PIXEL_STEP_EV).clip(0, last)
+        below = np.minimum(steps.astype(int), max(last - 1, 0))
+        share = (steps - below)[:, np.newaxis]
         result = np.empty((len(amounts), len(self.columns.energy)))
-        for number in np.unique(best):
-            pixels = best == number
-            result[pixels] = amounts[pixels] @ self._mixtures[number].columns.T
+        for number in np.unique(below):
+            pixels = below == number
+            low, high = (self._mixtures[min(n, last)].columns for n in (number, number + 1))
+            moved = amounts[pixels] * share[pixels]
+            result[pixels] = (amounts[pixels] - moved) @ low.T + moved @ high.T
         return result
 
 

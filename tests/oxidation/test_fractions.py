@@ -197,6 +197,16 @@ def test_background_that_was_removed():
         assert np.abs(fractions["Mn3+"].data - truth).mean() < 0.02
 
 
+def test_background_of_which_too_much_was_removed():
+    """Behind the edge more was taken off than before it."""
+    signal, truth = two((10, 10), background=0.0)
+    energy = signal.axes_manager[-1].axis
+    signal.data -= 100 * np.clip((energy - 630) / 40, 0, 1)
+    fractions = signal.oxidation_fractions(ions())
+    assert np.abs(fractions["Mn3+"].data - truth).mean() < 0.03
+    assert fractions.blur < 0.3
+
+
 def test_areas_of_references():
     signal, truth = two((10, 10), counts=None)
     bright = dict(zip(("Mn2+", "Mn3+"), ions(), strict=True))
