@@ -16,6 +16,7 @@ SCRIPTS = {
     "memory.py": "Memory of lazy images",
     "auto_model.py": "Model fit",
     "simulation.py": "Simulation",
+    "learning.py": "Training of networks",
     "kills.py": "Writing of data sets that is killed",
 }
 

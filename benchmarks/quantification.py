@@ -60,7 +60,7 @@ def cross_sections() -> None:
 
     from hyperspy_eelsid.edges import element_edges
     from hyperspy_eelsid.edges.component import CoreLossEdge
-    from hyperspy_eelsid.quantification.auto_model import FINE_STRUCTURE_EV
+    from hyperspy_eelsid.quantification.near_edge_structure import EXCLUDED_EV
 
     print("bundled / hydrogenic at 200 keV, parallel beam, collection angle 10 mrad (50 mrad)")
     print("edge   onset [eV]   0-100 eV      30-130 eV after the onset")
@@ -69,7 +69,7 @@ def cross_sections() -> None:
         shell = [e for e in element_edges(element) if e.subshell[0] == subshell[0]]
         onset = next(e.onset_energy for e in shell if e.subshell == subshell)
         ratios = []
-        for first in (0.0, FINE_STRUCTURE_EV):
+        for first in (0.0, EXCLUDED_EV):
             energy = onset + first + np.arange(0.25, 100.0, 0.5)
             for angle in (10.0, 50.0):
                 # exspy's hydrogenic L edge holds all L subshells
@@ -202,9 +202,9 @@ def main() -> None:
     if arguments.compounds:
         compounds(arguments.compounds)
     if arguments.spectrum:
-        from hyperspy_eelsid.quantification.auto_model import BEFORE_ONSET_EV, FINE_STRUCTURE_EV
+        from hyperspy_eelsid.quantification.near_edge_structure import BEFORE_ONSET_EV, EXCLUDED_EV
 
-        left_out = {"before": BEFORE_ONSET_EV, "after": FINE_STRUCTURE_EV}
+        left_out = {"before": BEFORE_ONSET_EV, "after": EXCLUDED_EV}
         energy, data, shifts = ours(arguments.spectrum)
         if arguments.pyeelsmodel:
             with tempfile.TemporaryDirectory() as folder:

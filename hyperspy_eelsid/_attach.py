@@ -68,6 +68,7 @@ METHODS = {
         ),
         "elemental_maps": LazyMethod(f"{_QUANTIFICATION}.maps:elemental_maps"),
         "composition": LazyMethod(f"{_QUANTIFICATION}.maps:composition"),
+        "fine_structure": LazyMethod(f"{_QUANTIFICATION}.near_edge_structure:fine_structure"),
         "residual": LazyMethod(f"{_QUANTIFICATION}.maps:residual"),
         "significance": LazyMethod(f"{_QUANTIFICATION}.second_opinion:significance"),
         "doubtful": LazyProperty(f"{_QUANTIFICATION}.second_opinion:doubtful"),

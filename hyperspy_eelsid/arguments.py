@@ -129,6 +129,11 @@ def energies(name: str, value: Any) -> np.ndarray:
     return array
 
 
+def is_positive(value: Any) -> bool:
+    """Whether a value is a finite number above zero."""
+    return _is(value, Real) and 0 < value < np.inf
+
+
 def _is(value: Any, kind: type) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool | np.bool_)
 

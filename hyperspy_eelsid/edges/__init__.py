@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "component": ["CoreLossEdge"],
+        "fine_structure": ["FineStructure"],
         "near_edges": ["NearEdge", "computed_near_edges"],
         "table": [
             "EDGES",

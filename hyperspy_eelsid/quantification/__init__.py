@@ -5,6 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "near_edge_structure": ["fine_structure"],
         "maps": ["composition", "elemental_maps", "residual"],
         "second_opinion": ["Significance", "significance"],
     },

@@ -14,6 +14,7 @@ from hyperspy.components1d import PowerLaw
 from hyperspy_eelsid._upstream import with_data
 from hyperspy_eelsid.edges import Edge, edges_in_window, symbols, visible_groups
 from hyperspy_eelsid.edges.component import CoreLossEdge
+from hyperspy_eelsid.edges.fine_structure import FineStructure
 from hyperspy_eelsid.energy_axis import edge_range, energy_axis, in_order, measured_window
 from hyperspy_eelsid.exceptions import EnergyAxisError, UnknownElementError
 from hyperspy_eelsid.low_loss import ZeroLossPeak
@@ -25,6 +26,14 @@ from hyperspy_eelsid.quantification.linear_model import (
     mean_spectrum,
     recorded_channels,
     scale_parameter,
+)
+from hyperspy_eelsid.quantification.near_edge_structure import (
+    LINE_EV,
+    Onset,
+    append_fine_structure,
+    in_regions,
+    mode_and_width,
+    regions,
 )
 from hyperspy_eelsid.quantification.pixel_shifts import (
     estimate_onset_shifts,
@@ -44,12 +53,7 @@ BUNDLED_GOS = "bundled"
 # part of the edges over some hundred eV, and makes the whole model linear (Van den Broek, Jannis and Verbeeck,
 # Ultramicroscopy 2023, on linear background models).
 BACKGROUND_EXPONENTS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0)
-# Fine structure after the onset, and the width of the onset before it, are left out of the fit.
-FINE_STRUCTURE_EV = 30.0
-BEFORE_ONSET_EV = 5.0
-BETWEEN_ONSETS_EV = 8.0
-LINE_EV = 10.0  # of the fine structure at least a white line is left out
-MINIMUM_SHARE_OF_CHANNELS = 0.25
+BEFORE_ONSET_EV = 5.0  # where at least there must be background
 
 
 def auto_model(
@@ -62,7 +66,7 @@ def auto_model(
     convergence_angle: float | None = None,
     collection_angle: float | None = None,
     background: Iterable[float] = BACKGROUND_EXPONENTS,
-    fine_structure: float = FINE_STRUCTURE_EV,
+    fine_structure: str | float | None = "free",
     onset_shift: str | None = "image",
     fit: bool = True,
     show_progressbar: bool | None = None,
@@ -71,8 +75,8 @@ def auto_model(
 
     The model holds a sum of power laws with fixed exponents and one edge for every subshell with its onset in the
     window, major or minor; the intensities of all edges of an element are one, as in exspy. Onsets are those of the
-    table, moved to where the mean spectrum rises. The fine structure after each major onset is left out of the fit. The
-    signal itself is not changed.
+    table, moved to where the mean spectrum rises. The fine structure after each major onset is part of the fit, linear
+    as all the rest. The signal itself is not changed.
 
     Of elements that cannot be told apart in the window only the one that the identification names is fitted,
     not its rivals: nothing in the spectrum could divide the edge between them. An element that the fit cannot
@@ -98,9 +102,12 @@ def auto_model(
     background
         Exponents of the power laws of which the background is the sum.
     fine_structure
-        Width [eV] of the fine structure after each major onset, which is left out of the fit.
+        What becomes of the fine structure after each major onset: ``"free"`` fits it, over 40 eV or the width [eV]
+        that is given instead, so that the amounts rest on what follows, and on where plural scattering takes it
+        (see ``m.fine_structure("Ti_L")``); ``"excluded"`` leaves 30 eV out of the fit; None fits the cross
+        sections of atoms in all channels.
     onset_shift
-        ``"image"`` moves the edges of each element, by 14 eV at most, to where the mean spectrum rises; ``"pixel"``
+        ``"image"`` moves the edges of each element, by 11.5 eV at most, to where the mean spectrum rises; ``"pixel"``
         then also those of each pixel, by 4 eV at most, see ``m.estimate_onset_shifts()``; None keeps the table. The
         shift is ``edge.onset_energy.value - edge.GOS.onset_energy``.
     fit
@@ -121,9 +128,12 @@ def auto_model(
         If an element is unknown or has no edge in the window, or no element was found.
     EnergyAxisError
         If the energy axis is not uniform, or not one of energies.
+    ArgumentError
+        If `fine_structure` is none of its values.
     ValueError
         If `onset_shift` is none of its values.
     """
+    mode, width = mode_and_width(fine_structure)
     if onset_shift not in ("image", "pixel", None):
         raise ValueError(f"onset_shift is 'image', 'pixel' or None, not {onset_shift!r}.")
     signal = in_order(signal)
@@ -170,13 +180,18 @@ def auto_model(
     for element, shift in shifts.items():
         _append_edges(model, element, shift, window, GOS)
     onsets = [
-        (edge.onset_energy + shift, element)
+        Onset(edge.onset_energy + shift, element, edge.subshell)
         for element, shift in shifts.items()
         for edge in _edges_in(element, shift, window)
         if edge.major
     ]
-    kept = _fitted_channels(energy, onsets, window, fine_structure)
-    model.set_signal_range_from_mask(kept & recorded)
+    structures = regions(energy, onsets, window, width)
+    fitted = recorded & (energy >= window[0]) & (energy <= window[1])
+    if mode == "excluded":
+        fitted &= ~in_regions(energy, structures)
+    elif mode == "free":
+        append_fine_structure(model, structures)
+    model.set_signal_range_from_mask(fitted)
     _hold_in_all_pixels(model)
     if onset_shift == "pixel":
         (fit_with_onset_shifts if fit else estimate_onset_shifts)(model, show_progressbar)
@@ -277,7 +292,7 @@ def _hold_in_all_pixels(model: EELSModel) -> None:
     """Set what the linear fit holds in every pixel; HyperSpy refuses to draw a model with unset values."""
     for component in model:
         for parameter in component.parameters:
-            if parameter is not scale_parameter(component):
+            if isinstance(component, FineStructure) or parameter is not scale_parameter(component):
                 parameter.assign_current_value_to_all()
 
 
@@ -287,31 +302,3 @@ def _edge_component(name: str, GOS: str) -> EELSCLEdge:
     if GOS in ("dft", "dirac"):
         return EELSCLEdge(name, GOS=GOS)
     return EELSCLEdge(name, GOS="dft", gos_file_path=GOS)
-
-
-def _fitted_channels(
-    energy: np.ndarray,
-    onsets: list[tuple[float, str]],
-    window: tuple[float, float],
-    fine_structure: float,
-) -> np.ndarray:
-    """Channels of the window less the fine structure of all onsets, which are given with their elements.
-
-    The part left out shrinks in a narrow window, and before the next onset of another element: the channels between
-    two elements tell how much of the first there is. Without them La M, 50 eV above Ba M, takes its place.
-    """
-    inside = (energy >= window[0]) & (energy <= window[1])
-    width = fine_structure
-    while True:
-        kept = inside.copy()
-        for onset, element in onsets:
-            following = min((o for o, e in onsets if e != element and o > onset), default=np.inf)
-            between = following - BEFORE_ONSET_EV - BETWEEN_ONSETS_EV
-            last = min(onset + width, between) if between > onset + LINE_EV else onset + width
-            kept &= (energy < onset - BEFORE_ONSET_EV) | (energy > last)
-        after_all = all((kept & (energy > onset)).any() for onset, _ in onsets)
-        if after_all and kept.sum() >= MINIMUM_SHARE_OF_CHANNELS * inside.sum():
-            return kept
-        if width < 1:
-            return inside
-        width /= 2

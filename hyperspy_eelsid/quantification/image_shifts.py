@@ -12,8 +12,8 @@ import numpy as np
 
 SEARCH_RANGE_EV = 10.0
 SEARCH_STEP_EV = 0.5
-# All edges share the error of the axis; chemical shifts and an error of the dispersion come on top.
-OWN_SHIFT_EV = 4.0
+# All edges share the error of the axis; chemical shifts come on top.
+OWN_SHIFT_EV = 1.5
 RISE_WIDTH_EV = 3.0
 HIGH_PEAK = 0.5
 # multiplied by the cube of the energy a background is flat enough that its slope hides no edge
@@ -28,7 +28,7 @@ def onset_shifts(
     The rise at an energy is the mean of the 3 eV after it less that of the 3 eV before it, as a share of the counts
     around the onset. An edge begins at the first peak of the rise that has at least half the height of the
     highest: peaks of the fine structure follow, and often rise more than the onset. The rises of all elements
-    together give the shift that they have in common; each element then finds its own within 4 eV of it.
+    together give the shift that they have in common; each element then finds its own within 1.5 eV of it.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def onset_shifts(
     Returns
     -------
     dict[str, float]
-        Shift of each element [eV], positive towards higher energies and 14 eV in size at most.
+        Shift of each element [eV], positive towards higher energies and 11.5 eV in size at most.
     """
     if not onsets:
         return {}

@@ -7,49 +7,75 @@ from scipy.optimize import nnls
 
 from hyperspy_eelsid.exceptions import EnergyAxisError
 
+INDEPENDENT = 1e-6  # norm of what a column has that others have not, as a share of its own
+
 
 class LinearFit:
     """Non-negative least squares with one design matrix for many spectra.
 
     Parameters
     ----------
-    columns
-        Design matrix, shape (n_channels, n_parts).
-    expected
-        Mean of the spectra, whose Poisson weights all of them have, shape (n_channels,).
+    columns : Design matrix, shape (n_channels, n_columns).
+    expected : Mean of the spectra, whose Poisson weights all of them have, shape (n_channels,).
+    n_free : Number of the last columns whose factors may be negative. They are eliminated first, so that they cost no
+        more than a product of matrices; one that depends linearly on those before it has the factor zero.
+
+    Attributes
+    ----------
+    correlation : Correlation of the factors in the mean of the spectra, shape (n_columns, n_columns).
 
     References
     ----------
     C. L. Lawson and R. J. Hanson, Solving Least Squares Problems, Prentice-Hall 1974, chapter 23.
     """
 
-    def __init__(self, columns: np.ndarray, expected: np.ndarray) -> None:
+    def __init__(self, columns: np.ndarray, expected: np.ndarray, n_free: int = 0) -> None:
         self._columns = columns
+        self._n_bounded = n_bounded = columns.shape[1] - n_free
         self._expected = np.maximum(expected, max(expected.max() * 1e-6, 1e-30))
         weight = 1 / np.sqrt(self._expected)
         weighted = columns * weight[:, None]
         self._scale = np.linalg.norm(weighted, axis=0)
-        if not self._scale.all():
+        if not self._scale[:n_bounded].all():
             raise EnergyAxisError(
                 "An edge has no channel left to be fitted; widen the energy window."
             )
-        # the triangular factor has as few rows as there are parts, and the same least-squares solution
-        q, self._r = np.linalg.qr(weighted / self._scale)
+        self._scale[self._scale == 0] = 1.0
+        weighted = weighted / self._scale
+        free, bounded = weighted[:, n_bounded:], weighted[:, :n_bounded]
+        independent = np.abs(np.diag(np.linalg.qr(free, mode="r"))) > INDEPENDENT
+        self._free = np.zeros(n_free, bool)
+        self._free[: len(independent)] = independent
+        # the triangular factor has as few rows as there are columns, and the same least-squares solution
+        q, r = np.linalg.qr(np.concatenate([free[:, self._free], bounded], axis=1))
         self._project = (q * weight[:, None]).T
-        used = nnls(self._r, self._project @ self._expected)[0] > 0
+        n = int(self._free.sum())
+        self._r = r[n:, n:]
+        self._free_inverse = np.linalg.inv(r[:n, :n])
+        self._free_share = self._free_inverse @ r[:n, n:]
+        used = nnls(self._r, (self._project @ self._expected)[n:])[0] > 0
         covariance = self._covariance(used)
         error = np.sqrt(np.diag(covariance))
         self.correlation = covariance / np.outer(error, error)
 
     def _covariance(self, used: np.ndarray) -> np.ndarray:
-        """Covariance of the scaled factors in the mean spectrum.
+        """Covariance of the scaled factors in the mean spectrum, shape (n_columns, n_columns).
 
         Parameters
         ----------
-        used
-            Parts that non-negativity does not hold at zero, bool, shape (n_parts,). The others do not add to the errors
-            of these; their own variance is that of the part alone, added to the used ones.
+        used : Columns that non-negativity does not hold at zero, bool, shape (n_bounded,). The others do not add to
+            the errors of these; their own variance is that of the column alone, added to the used ones.
         """
+        bounded = self._covariance_of_bounded(used)
+        held = np.where(np.outer(used, used), bounded, 0.0)
+        both = -held @ self._free_share.T
+        free = self._free_inverse @ self._free_inverse.T - self._free_share @ both
+        covariance = np.full((len(self._scale), len(self._scale)), np.nan)
+        places = np.flatnonzero(np.append(np.ones(self._n_bounded, bool), self._free))
+        covariance[np.ix_(places, places)] = np.block([[bounded, both], [both.T, free]])
+        return covariance
+
+    def _covariance_of_bounded(self, used: np.ndarray) -> np.ndarray:
         inverse = np.linalg.pinv(self._r[:, used])
         rest = self._r - self._r[:, used] @ (inverse @ self._r)
         covariance = np.diag(1 / np.maximum((rest**2).sum(axis=0), 1e-12))
@@ -61,28 +87,38 @@ class LinearFit:
 
         Parameters
         ----------
-        counts
-            Shape (n_spectra, n_channels).
+        counts : Shape (n_spectra, n_channels).
 
         Returns
         -------
-        factors, errors : np.ndarray
-            Factors of the parts and their standard errors, shape (n_spectra, n_parts) each.
-        chisq : np.ndarray
-            Sum of squared residuals over the Poisson variance of the fit, shape (n_spectra,).
-        n_used : np.ndarray
-            Number of parts that are not zero, shape (n_spectra,).
+        factors, errors : Factors of the columns and their standard errors, shape (n_spectra, n_columns) each; the
+            error of a free column that depends on others is NaN.
+        chisq : Sum of squared residuals over the Poisson variance of the fit, shape (n_spectra,).
+        n_used : Number of columns that are not held at zero, shape (n_spectra,).
 
         Notes
         -----
         The errors are scaled with the residuals, so that they do not depend on the unit of the counts.
         """
         valid = np.isfinite(counts).all(axis=1) & (counts > 0).any(axis=1)
-        factors = np.full((len(counts), len(self._scale)), np.nan)
-        projected = counts[valid] @ self._project.T
-        for place, row in zip(np.flatnonzero(valid), projected, strict=True):
-            factors[place] = nnls(self._r, row)[0]
-        n_used = np.where(valid, (factors > 0).sum(axis=1), np.nan)
+        factors, errors = np.full((2, len(counts), len(self._scale)), np.nan)
+        chisq, n_used = np.full((2, len(counts)), np.nan)
+        if valid.any():
+            results = self._solve(counts[valid])
+            factors[valid], errors[valid], chisq[valid], n_used[valid] = results
+        return factors, errors, chisq, n_used
+
+    def _solve(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Fit spectra that are all valid."""
+        n = len(self._free_inverse)
+        projected = counts @ self._project.T
+        bounded = np.stack([nnls(self._r, row)[0] for row in projected[:, n:]])
+        factors = np.zeros((len(counts), len(self._scale)))
+        factors[:, : self._n_bounded] = bounded
+        factors[:, self._n_bounded :][:, self._free] = (
+            projected[:, :n] @ self._free_inverse.T - bounded @ self._free_share.T
+        )
+        n_used = (bounded > 0).sum(axis=1) + n
         fitted = factors / self._scale @ self._columns.T
         floor = 1e-6 * fitted.max(axis=1, keepdims=True, initial=1e-30)
         chisq = ((counts - fitted) ** 2 / np.maximum(fitted, floor)).sum(axis=1)
@@ -90,7 +126,7 @@ class LinearFit:
         # the weights are those of the mean spectrum: variances grow with the counts of the spectrum
         variance = np.maximum(counts.sum(axis=1) / self._expected.sum(), 0)
         variance *= np.where(freedom > 0, chisq / np.maximum(freedom, 1), 1.0)
-        patterns, which = np.unique(factors > 0, axis=0, return_inverse=True)
+        patterns, which = np.unique(bounded > 0, axis=0, return_inverse=True)
         error = np.sqrt([np.diag(self._covariance(used)) for used in patterns])
         errors = np.sqrt(variance)[:, None] * error[which.ravel()]
         return factors / self._scale, errors / self._scale, chisq, n_used

@@ -19,6 +19,7 @@ from scipy.signal import fftconvolve
 from tqdm.dask import TqdmCallback
 
 from hyperspy_eelsid._upstream import convolution_energies, fitted_channels
+from hyperspy_eelsid.edges.fine_structure import FineStructure
 from hyperspy_eelsid.exceptions import InvalidSpectraError
 from hyperspy_eelsid.quantification.least_squares import LinearFit
 
@@ -31,6 +32,10 @@ _logger = logging.getLogger(__name__)
 PIXELS_PER_BLOCK = 1000
 FEW_PIXELS = 500  # for which no progress is shown
 LARGE_BLOCK_GB = 1.0  # worth a word before it is read
+# The last channels of a camera often get a part of the electrons only; one is dark if it has 5 % less than expected.
+DARK_CHANNELS = 4
+LINE_CHANNELS = 20
+DARKER = 0.05
 
 
 class LinearModel:
@@ -79,6 +84,49 @@ class LinearModel:
     def n_background(self) -> int:
         """Number of the parts that are background; those of the elements follow."""
         return len(self.parts) - len(self.edges)
+
+    @cached_property
+    def structures(self) -> list[FineStructure]:
+        """Active fine structures of the elements; their columns follow those of the parts, one for each knot."""
+        return [
+            c
+            for c in self.model
+            if isinstance(c, FineStructure) and c.active and c.element in self.edges
+        ]
+
+    @property
+    def n_knots(self) -> int:
+        """Number of knots of all fine structures."""
+        return sum(len(structure.coefficients) for structure in self.structures)
+
+    def places(self, structure: FineStructure) -> range:
+        """Places of a fine structure among the columns."""
+        first = len(self.parts)
+        for other in self.structures[: self.structures.index(structure)]:
+            first += len(other.coefficients)
+        return range(first, first + len(structure.coefficients))
+
+    def without_structures(self) -> LinearModel:
+        """The same model without its fine structures: neither their parts nor their channels."""
+        other = LinearModel(self.model)
+        other.mean, other.structures = self.mean, []
+        outside = np.ones(len(self.energy), bool)
+        for structure in self.structures:
+            above = self.energy - structure.onset_energy.map["values"].mean()
+            outside &= (above < structure.offsets[0]) | (above > structure.offsets[-1])
+        other.channels = self.channels[outside[self.channels]]
+        return other
+
+    @property
+    def bin_width(self) -> float:
+        """Width of a channel [eV] where the axis is binned, and 1 where counts are per eV, as HyperSpy has it."""
+        return self.model.axis.scale if self.model.axis.is_binned else 1.0
+
+    def cross_section(self, edges: list[EELSCLEdge]) -> np.ndarray:
+        """Sum of the cross sections of edges at their mean onsets [barn/eV], shape (n_channels,)."""
+        return _at_onsets(
+            self.onset_parameters, self.mean_onsets, lambda: _shapes([edges], self.energy)[:, 0]
+        )
 
     @cached_property
     def mean(self) -> np.ndarray:
@@ -132,19 +180,35 @@ class LinearModel:
 
     @cached_property
     def mean_columns(self) -> np.ndarray:
-        """Design matrix of the mean spectrum, shape (n_channels, n_parts)."""
+        """Design matrix of the mean spectrum, shape (n_channels, n_parts + n_knots)."""
         return DesignMatrix(self, self.mean_onsets)(self.mean_low_loss)
 
     @cached_property
     def mean_fit(self) -> LinearFit:
         """Fit of the mean spectrum in the fitted channels."""
-        return LinearFit(self.mean_columns[self.channels], self.mean[self.channels])
+        return self.fit_of(self.mean_columns)
+
+    def fit_of(self, columns: np.ndarray) -> LinearFit:
+        """Fit in the fitted channels with a design matrix, shape (n_channels, n_parts + n_knots)."""
+        return LinearFit(columns[self.channels], self.mean[self.channels], self.n_knots)
 
     @property
     def factors(self) -> np.ndarray:
-        """Stored factors of the parts, shape (n_pixels, n_parts)."""
-        stored = [scale_parameter(part[0]).map["values"].ravel() for part in self.parts]
-        return np.stack(stored, axis=1)
+        """Stored factors of the parts and of the knots, shape (n_pixels, n_parts + n_knots)."""
+        return self._stored("values")
+
+    @property
+    def errors(self) -> np.ndarray:
+        """Their standard errors, shape (n_pixels, n_parts + n_knots)."""
+        return self._stored("std")
+
+    def _stored(self, field: str) -> np.ndarray:
+        maps = [scale_parameter(part[0]).map[field] for part in self.parts]
+        stored = [values.reshape(-1, 1) for values in maps]
+        stored += [
+            s.coefficients.map[field].reshape(-1, len(s.coefficients)) for s in self.structures
+        ]
+        return np.concatenate(stored, axis=1)
 
     def map_blocks(
         self, function: Callable[..., Any], show_progressbar: bool | None = None
@@ -175,6 +239,7 @@ class LinearModel:
             pixels: np.ndarray, counts: np.ndarray, low_loss: np.ndarray | None
         ) -> tuple[np.ndarray, Any]:
             counts = np.asarray(counts, np.float64).reshape(len(pixels), -1)
+            counts = np.where(np.isinf(counts), np.nan, counts)
             if low_loss is not None:
                 low_loss = np.asarray(low_loss).reshape(len(pixels), -1)
             return function(pixels, counts, low_loss)
@@ -212,11 +277,10 @@ class LinearModel:
         low_loss: np.ndarray | None,
     ) -> PixelFits:
         """Fit a block of pixels; what :meth:`map_blocks` gives, with the design of each pixel."""
-        fits = PixelFits.empty(pixels, len(self.parts))
+        fits = PixelFits.empty(pixels, len(self.parts) + self.n_knots)
         counts = counts[:, self.channels]
         for group, columns in designs.groups(which, low_loss):
-            fit = LinearFit(columns[self.channels], self.mean[self.channels])
-            fits.fill(group, fit.solve(counts[group]))
+            fits.fill(group, self.fit_of(columns).solve(counts[group]))
         return fits
 
     def keep(self, fits: Iterable[PixelFits]) -> None:
@@ -228,12 +292,18 @@ class LinearModel:
             raise InvalidSpectraError("No spectrum has finite counts that can be fitted.")
         if bad:
             _logger.warning("%d of %d pixels cannot be fitted and are NaN.", bad, n_pixels)
-        for part, values, stds in zip(self.parts, fits.factors.T, fits.errors.T, strict=True):
-            for component in part:
-                stored = scale_parameter(component).map
-                stored["values"][:] = values.reshape(stored.shape)
-                stored["std"][:] = stds.reshape(stored.shape)
-                stored["is_set"][:] = True
+        results = {"values": fits.factors, "std": fits.errors, "is_set": True}
+        targets = [
+            (scale_parameter(component).map, place)
+            for place, part in enumerate(self.parts)
+            for component in part
+        ]
+        targets += [(s.coefficients.map, list(self.places(s))) for s in self.structures]
+        for stored, places in targets:
+            for field, result in results.items():
+                if result is not True:
+                    result = result[:, places].reshape(stored[field].shape)
+                stored[field][:] = result
         model = self.model
         model.chisq.data[:] = fits.chisq.reshape(model.chisq.data.shape)
         model.dof.data[:] = np.nan_to_num(fits.n_used).reshape(model.dof.data.shape)
@@ -283,9 +353,9 @@ class PixelFits:
     pixels
         Their indices, shape (n_pixels,).
     factors, errors
-        Factors of the parts and their standard errors, shape (n_pixels, n_parts).
+        Factors of the parts and knots and their standard errors, shape (n_pixels, n_columns).
     chisq, n_used
-        Chi-squared and number of parts that are not zero, shape (n_pixels,).
+        Chi-squared and number of columns that are not held at zero, shape (n_pixels,).
     """
 
     def __init__(
@@ -300,11 +370,10 @@ class PixelFits:
         self.factors, self.errors, self.chisq, self.n_used = factors, errors, chisq, n_used
 
     @classmethod
-    def empty(cls, pixels: np.ndarray, n_parts: int) -> PixelFits:
+    def empty(cls, pixels: np.ndarray, n_columns: int) -> PixelFits:
         """NaN for all pixels."""
-        return cls(
-            pixels, *np.full((2, len(pixels), n_parts), np.nan), *np.full((2, len(pixels)), np.nan)
-        )
+        values = np.full((2, len(pixels), n_columns), np.nan)
+        return cls(pixels, *values, *np.full((2, len(pixels)), np.nan))
 
     @classmethod
     def joined(cls, fits: Iterable[PixelFits]) -> PixelFits:
@@ -328,7 +397,7 @@ def scale_parameter(component: Component) -> Parameter:
 
 
 class DesignMatrix:
-    """Spectra of the linear parts of a model with a factor of 1.
+    """Spectra of the linear parts of a model, and of the knots of its fine structures, with a factor of 1.
 
     Parameters
     ----------
@@ -339,18 +408,23 @@ class DesignMatrix:
     """
 
     def __init__(self, linear: LinearModel, onsets: np.ndarray) -> None:
-        parts = linear.parts
-        before = [parameter.value for parameter in linear.onset_parameters]
-        _set_onsets(linear.onset_parameters, onsets)
-        self._plain = _shapes(parts, linear.energy)
-        self._convolved = np.array([part[0].convolved for part in parts])
+        components = [part[0] for part in linear.parts] + linear.structures
+        widths = [1] * len(linear.parts) + [len(s.coefficients) for s in linear.structures]
+        self._convolved = np.repeat([c.convolved for c in components], widths)
+
+        def shapes(energy: np.ndarray) -> np.ndarray:
+            structures = [structure.shapes(energy) for structure in linear.structures]
+            columns = np.concatenate([_shapes(linear.parts, energy), *structures], axis=1)
+            return columns * linear.bin_width
+
+        self._plain = _at_onsets(linear.onset_parameters, onsets, lambda: shapes(linear.energy))
         if linear.model.convolved:
-            convolved = [part for part in parts if part[0].convolved]
-            self._padded = _shapes(convolved, convolution_energies(linear.model))
-        _set_onsets(linear.onset_parameters, before)
+            energy = convolution_energies(linear.model)
+            padded = _at_onsets(linear.onset_parameters, onsets, lambda: shapes(energy))
+            self._padded = padded[:, self._convolved]
 
     def __call__(self, low_loss: np.ndarray | None = None) -> np.ndarray:
-        """Design matrix, shape (n_channels, n_parts).
+        """Design matrix, shape (n_channels, n_parts + n_knots).
 
         Parameters
         ----------
@@ -403,7 +477,7 @@ class PixelDesigns:
         Yields
         ------
         pixels, columns
-            Positions in `which`, and a matrix of shape (n_channels, n_parts).
+            Positions in `which`, and a matrix of shape (n_channels, n_parts + n_knots).
         """
         for index in np.unique(which):
             pixels = np.flatnonzero(which == index)
@@ -415,6 +489,17 @@ class PixelDesigns:
                 spectrum = low_loss[group[0]]
                 if np.isfinite(spectrum).all() and spectrum.any():
                     yield group, self._designs[index](spectrum)
+
+
+def _at_onsets(
+    parameters: list[Parameter], onsets: np.ndarray, function: Callable[[], np.ndarray]
+) -> np.ndarray:
+    """What a function gives while the onsets have other values."""
+    before = [parameter.value for parameter in parameters]
+    _set_onsets(parameters, onsets)
+    result = function()
+    _set_onsets(parameters, before)
+    return result
 
 
 def _set_onsets(parameters: list[Parameter], onsets: Iterable[float]) -> None:
@@ -472,7 +557,7 @@ def mean_spectrum(spectra: np.ndarray | da.Array) -> np.ndarray:
 
 
 def recorded_channels(spectrum: np.ndarray) -> np.ndarray:
-    """Which channels the detector recorded: finite, and not of exactly zero up to an end.
+    """Which channels the detector recorded: finite, not of exactly zero up to an end, nor of the dark last ones.
 
     Parameters
     ----------
@@ -489,7 +574,24 @@ def recorded_channels(spectrum: np.ndarray) -> np.ndarray:
     if len(counted) == 0:
         return np.ones(len(spectrum), bool)
     recorded[: counted[0]] = recorded[counted[-1] + 1 :] = False
+    there = np.flatnonzero(recorded)
+    dark = _dark_at_end(spectrum[there])
+    recorded[there[len(there) - dark :]] = False
     return recorded
+
+
+def _dark_at_end(spectrum: np.ndarray) -> int:
+    """How many of the last channels are darker than a line through those before them, as at the edge of a camera."""
+    for number in range(DARK_CHANNELS, 0, -1):
+        before = spectrum[-number - LINE_CHANNELS : -number]
+        if len(before) < LINE_CHANNELS:
+            continue
+        line = np.polyfit(np.arange(-LINE_CHANNELS, 0), before, 1)
+        scatter = (before - np.polyval(line, np.arange(-LINE_CHANNELS, 0))).std()
+        expected = np.polyval(line, np.arange(number))
+        if (spectrum[-number:] < expected - np.maximum(DARKER * expected, 5 * scatter)).all():
+            return number
+    return 0
 
 
 def blocks(spectra: np.ndarray | da.Array) -> list[tuple[slice, ...]]:
@@ -529,10 +631,11 @@ def fit_linear(model: EELSModel, show_progressbar: bool | None = None) -> None:
     """Fit background and edges in all pixels, with onsets and background exponents held.
 
     With those held the model is linear, and the factors of all its parts are found by non-negative least
-    squares. All pixels have the Poisson weights of the mean spectrum, so that one factorisation serves all of
-    them. The result is stored in the parameters, with standard errors from the scatter of the residuals, and in
-    ``chisq`` and ``dof``, so that ``m.red_chisq`` maps the goodness of the fit: it is 1 for counted electrons
-    that the model describes. A pixel that cannot be fitted becomes NaN.
+    squares; only those of the fine structure may be negative. All pixels have the Poisson weights of the mean
+    spectrum, so that one factorisation serves all of them. The result is stored in the parameters, with standard
+    errors from the scatter of the residuals, and in ``chisq`` and ``dof``, so that ``m.red_chisq`` maps the
+    goodness of the fit: it is 1 for counted electrons that the model describes. A pixel that cannot be fitted
+    becomes NaN.
 
     Parameters
     ----------

@@ -47,9 +47,9 @@ def elemental_maps(
     ValueError
         If `electrons` is given for a model with a low-loss spectrum.
     """
-    factor, quantity = 1 / model.axis.scale, "Areal density x electrons (1/barn)"
+    factor, quantity = 1.0, "Areal density x electrons (1/barn)"
     if model.convolved or electrons is not None:
-        factor, quantity = factor / NM2_PER_BARN, "Areal density (atoms/nm²)"
+        factor, quantity = 1 / NM2_PER_BARN, "Areal density (atoms/nm²)"
     if electrons is not None:
         if model.convolved:
             raise ValueError("The low-loss spectrum of the model tells the number of electrons.")
@@ -87,12 +87,14 @@ def composition(model: EELSModel) -> dict[str, BaseSignal]:
     variances = [m.metadata.Signal.Noise_properties.variance.data for m in maps.values()]
     total = amounts.sum(axis=0)
     linear = LinearModel(model)
-    correlation = linear.mean_fit.correlation[-len(maps) :, -len(maps) :]
+    amounts_of = slice(linear.n_background, len(linear.parts))
+    correlation = linear.mean_fit.correlation[amounts_of, amounts_of]
     errors = np.sqrt(np.stack(variances))
     # of a total below its own standard error, which noise alone can make, no fraction means anything
     noise = np.sqrt(np.maximum(np.einsum("i...,ij,j...->...", errors, correlation, errors), 0))
     counts = linear.factors * linear.mean_columns[linear.channels].sum(axis=0)
-    share = counts[:, linear.n_background :].sum(axis=1) / np.maximum(counts.sum(axis=1), 1e-300)
+    counts = counts[:, : len(linear.parts)]
+    share = counts[:, amounts_of].sum(axis=1) / np.maximum(counts.sum(axis=1), 1e-300)
     # without noise there are amounts of rounding errors, whose own standard errors are as small
     found = (total >= noise) & (share.reshape(total.shape) > ROUNDING)
     total = np.where(found, total, np.nan)

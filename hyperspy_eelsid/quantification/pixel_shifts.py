@@ -8,7 +8,6 @@ import numpy as np
 
 from hyperspy_eelsid._upstream import with_data
 from hyperspy_eelsid.edges import visible_groups
-from hyperspy_eelsid.quantification.least_squares import LinearFit
 from hyperspy_eelsid.quantification.linear_model import LinearModel, PixelDesigns, PixelFits
 
 if TYPE_CHECKING:
@@ -69,6 +68,9 @@ def _keep(linear: LinearModel, shifts: np.ndarray) -> BaseSignal:
         shift = linear.mean_shift(element)
         for edge in edges:
             edge.onset_energy.map["values"][:] = edge.GOS.onset_energy + shift + shifts
+    for structure in linear.structures:
+        own = structure.onset_energy.twin.map
+        structure.onset_energy.map["values"][:] = own["values"]
     model.fetch_stored_values()
     result = with_data(edge.onset_energy.as_signal(), shifts)
     result.metadata.General.title = "Onset shift"
@@ -93,7 +95,9 @@ class PixelShifts:
     """
 
     def __init__(self, linear: LinearModel, show_progressbar: bool | None = None) -> None:
-        self._linear = linear
+        self._fitted_model = linear
+        # free in each pixel, fine structure would take the place of a shift
+        self._linear = linear = linear.without_structures()
         unmoved = np.broadcast_to(linear.mean_onsets, linear.onsets.shape)
         self._designs = PixelDesigns(linear, unmoved)
         self._near = near = _near_onsets(linear)
@@ -135,8 +139,8 @@ class PixelShifts:
         linear = self._linear
         factors = np.full((len(counts), len(linear.parts)), np.nan)
         for pixels, columns in self._designs.groups(np.zeros(len(counts), int), low_loss):
-            fit = LinearFit(columns[linear.channels], linear.mean[linear.channels])
-            factors[pixels] = fit.solve(counts[np.ix_(pixels, linear.channels)])[0]
+            counted = counts[np.ix_(pixels, linear.channels)]
+            factors[pixels] = linear.fit_of(columns).solve(counted)[0]
         return factors
 
     def _spectra(
@@ -179,7 +183,7 @@ class PixelShifts:
 
     def fit(self, show_progressbar: bool | None = None) -> tuple[np.ndarray, list[PixelFits]]:
         """Shifts [eV], shape (n_pixels,), and the fits of the pixels with them."""
-        linear = self._linear
+        linear = self._fitted_model
         most = round(SEARCH_RANGE_EV / ROUNDED_TO_EV) if self._variance > 0 else 0
         steps = np.arange(-most, most + 1)
         designs = PixelDesigns(linear, linear.mean_onsets + ROUNDED_TO_EV * steps[:, None])

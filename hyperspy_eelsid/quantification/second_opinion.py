@@ -56,7 +56,7 @@ def significance(model: EELSModel) -> dict[str, Significance]:
     linear = LinearModel(model)
     channels = recorded_channels(linear.mean)
     spectrum, energy = linear.mean[channels], linear.energy[channels]
-    columns = linear.mean_columns[channels]
+    columns = linear.mean_columns[channels, : len(linear.parts)]
     correlated = round(CORRELATED_EV / model.axis.scale)
     result = {}
     for part, (element, edges) in enumerate(linear.edges.items(), linear.n_background):
