@@ -21,7 +21,7 @@ def share(name: str, value: Any) -> None:
 
 def positive(name: str, value: Any) -> None:
     """Raise an ArgumentError if an argument is not a finite number above zero."""
-    if not _is(value, Real) or not 0 < value < np.inf:
+    if not is_positive(value):
         raise ArgumentError(f"{name} must be a number above zero, not {_shown(value)}.")
 
 
