@@ -107,6 +107,25 @@ def in_order(signal: Signal1D) -> Signal1D:
     return signal
 
 
+def on_a_uniform_axis(signal: Signal1D) -> tuple[Signal1D, np.ndarray]:
+    """The signal :func:`in_order` and its energies [eV], shape (n_channels,), as a model needs them.
+
+    Raises
+    ------
+    EnergyAxisError
+        If the axis is not uniform, not one of energies, or the part in the window is too short.
+    InvalidSpectraError
+        If the counts are not real numbers.
+    """
+    signal = in_order(signal)
+    energy = energy_axis(signal)
+    if not signal.axes_manager.signal_axes[0].is_uniform:
+        raise EnergyAxisError(
+            "A model needs a uniform energy axis. Use s.interpolate_on_axis('uniform', axis=-1)."
+        )
+    return signal, energy
+
+
 def _filled(data: np.ndarray | da.Array) -> np.ndarray | da.Array:
     """Floating-point numbers with NaN where the data are masked."""
     data = data.astype(np.result_type(data.dtype, np.float32))

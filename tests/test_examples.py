@@ -1,8 +1,6 @@
-"""The examples run from beginning to end."""
+"""The examples run from beginning to end, scripts in this process, as the gallery of the documentation runs them."""
 
-import os
-import subprocess
-import sys
+import runpy
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,13 +11,13 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
-def test_script(path, tmp_path):
+def test_script(path, tmp_path, monkeypatch):
     if path.stem == "train_a_network" and not all(map(find_spec, ("keras", "tf2onnx"))):
         pytest.skip("needs the extra networks")
     if path.stem == "oxidation_states" and find_spec("skl2onnx") is None:
         pytest.skip("needs the extra oxidation")
-    environment = os.environ | {"MPLBACKEND": "agg"}
-    subprocess.run([sys.executable, path], cwd=tmp_path, env=environment, check=True, timeout=600)
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(path))
 
 
 def outputs_of(name, folder):

@@ -34,12 +34,12 @@ class FineStructure(Component):
 
     Attributes
     ----------
-    coefficients : Parameter
-        The factors h at the knots but the first and the last, in the unit of the edge's intensity; may be negative.
-        Fixed, so that HyperSpy's fits leave alone what ``m.fit_linear()`` has found; free them to let those
+    coefficients
+        Parameter The factors h at the knots but the first and the last, in the unit of the edge's intensity; may be
+        negative. Fixed, so that HyperSpy's fits leave alone what ``m.fit_linear()`` has found; free them to let those
         fits change it.
-    onset_energy : Parameter
-        In a model of ``auto_model`` the twin of the edge's.
+    onset_energy
+        Parameter In a model of ``auto_model`` the twin of the edge's.
     """
 
     def __init__(self, element_subshell: str, offsets: Iterable[float]) -> None:

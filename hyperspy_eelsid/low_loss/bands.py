@@ -149,7 +149,7 @@ class ZeroLossBands:
         dtype: type = np.float64,
         **arguments: Any,
     ) -> da.Array:
-        """A function of the counts, of the energies of the peaks and of other maps, lazy, shape (..., *shape)."""
+        """A function of counts, energies of the peaks and other maps, lazy; pixels first, then `shape`."""
         blocks, centre = self._blocks()
         maps = (centre, *(values.reshape(centre.shape) for values in maps))
         return per_pixel(blocks, function, shape, *maps, dtype=dtype, **arguments)

@@ -15,8 +15,8 @@ from hyperspy_eelsid._upstream import with_data
 from hyperspy_eelsid.edges import Edge, edges_in_window, symbols, visible_groups
 from hyperspy_eelsid.edges.component import CoreLossEdge
 from hyperspy_eelsid.edges.fine_structure import FineStructure
-from hyperspy_eelsid.energy_axis import edge_range, energy_axis, in_order, measured_window
-from hyperspy_eelsid.exceptions import EnergyAxisError, UnknownElementError
+from hyperspy_eelsid.energy_axis import edge_range, in_order, measured_window, on_a_uniform_axis
+from hyperspy_eelsid.exceptions import UnknownElementError
 from hyperspy_eelsid.low_loss import ZeroLossPeak
 from hyperspy_eelsid.microscope import PARAMETERS, required_parameters
 from hyperspy_eelsid.quantification.image_shifts import onset_shifts
@@ -136,8 +136,7 @@ def auto_model(
     mode, width = mode_and_width(fine_structure)
     if onset_shift not in ("image", "pixel", None):
         raise ValueError(f"onset_shift is 'image', 'pixel' or None, not {onset_shift!r}.")
-    signal = in_order(signal)
-    energy = _fittable_energy(signal)
+    signal, energy = on_a_uniform_axis(signal)
     if isinstance(low_loss, ZeroLossPeak):
         # both parts, NaN where a saturated or missing peak tells no number of electrons
         low_loss = low_loss.zlp + low_loss.inelastic
@@ -200,15 +199,6 @@ def auto_model(
     if fit:
         warn_of_doubtful(model)
     return model
-
-
-def _fittable_energy(signal: EELSSpectrum) -> np.ndarray:
-    energy = energy_axis(signal)  # raises if there is nothing to fit
-    if not signal.axes_manager.signal_axes[0].is_uniform:
-        raise EnergyAxisError(
-            "A model needs a uniform energy axis. Use s.interpolate_on_axis('uniform', axis=-1)."
-        )
-    return energy
 
 
 def _with_parameters(signal: EELSSpectrum, **given: float | None) -> EELSSpectrum:

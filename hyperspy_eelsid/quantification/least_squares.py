@@ -15,14 +15,18 @@ class LinearFit:
 
     Parameters
     ----------
-    columns : Design matrix, shape (n_channels, n_columns).
-    expected : Mean of the spectra, whose Poisson weights all of them have, shape (n_channels,).
-    n_free : Number of the last columns whose factors may be negative. They are eliminated first, so that they cost no
-        more than a product of matrices; one that depends linearly on those before it has the factor zero.
+    columns
+        Design matrix, shape (n_channels, n_columns).
+    expected
+        Mean of the spectra, whose Poisson weights all of them have, shape (n_channels,).
+    n_free
+        Number of the last columns whose factors may be negative. They are eliminated first, so that they cost no more
+        than a product of matrices; one that depends linearly on those before it has the factor zero.
 
     Attributes
     ----------
-    correlation : Correlation of the factors in the mean of the spectra, shape (n_columns, n_columns).
+    correlation
+        Correlation of the factors in the mean of the spectra, shape (n_columns, n_columns).
 
     References
     ----------
@@ -63,8 +67,9 @@ class LinearFit:
 
         Parameters
         ----------
-        used : Columns that non-negativity does not hold at zero, bool, shape (n_bounded,). The others do not add to
-            the errors of these; their own variance is that of the column alone, added to the used ones.
+        used
+            Columns that non-negativity does not hold at zero, bool, shape (n_bounded,). The others do not add to the
+            errors of these; their own variance is that of the column alone, added to the used ones.
         """
         bounded = self._covariance_of_bounded(used)
         held = np.where(np.outer(used, used), bounded, 0.0)
@@ -87,7 +92,8 @@ class LinearFit:
 
         Parameters
         ----------
-        counts : Shape (n_spectra, n_channels).
+        counts
+            Shape (n_spectra, n_channels).
 
         Returns
         -------

@@ -203,14 +203,17 @@ def fine_structure(model: EELSModel, edge: str) -> EELSSpectrum:
 
     Parameters
     ----------
-    model : Model fitted with ``fine_structure="free"``.
-    edge : Element and shell, for instance ``"Ti_L"``, or one of its subshells.
+    model
+        Model fitted with ``fine_structure="free"``.
+    edge
+        Element and shell, for instance ``"Ti_L"``, or one of its subshells.
 
     Returns
     -------
-    A signal with the navigation axes of the image [counts/eV], or of a model with a low loss [1/eV for each
-    electron]. The variance is in ``metadata.Signal.Noise_properties.variance``. Where the onsets of the
-    pixels differ, all are at the mean onset.
+    EELSSpectrum
+        A signal with the navigation axes of the image [counts/eV], or of a model with a low loss [1/eV for each
+        electron]. The variance is in ``metadata.Signal.Noise_properties.variance``. Where the onsets of the pixels
+        differ, all are at the mean onset.
 
     Raises
     ------
