@@ -296,7 +296,11 @@ def low_loss():
     return signal
 
 
-@pytest.mark.filterwarnings("ignore:The model contains non-free parameters")
+@pytest.mark.filterwarnings(
+    "ignore:The model contains non-free parameters",
+    # HyperSpy's own errors of power laws that are much alike
+    "ignore:invalid value encountered in sqrt",
+)
 @pytest.mark.parametrize(
     "method", [pytest.param(m, marks=pytest.mark.slow) if m == "plot" else m for m in METHODS]
 )
