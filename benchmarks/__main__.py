@@ -15,9 +15,11 @@ SCRIPTS = {
     "inference.py": "Identification",
     "memory.py": "Memory of lazy images",
     "auto_model.py": "Model fit",
+    "cluster.py": "Threads and a cluster of two processes",
     "simulation.py": "Simulation",
     "learning.py": "Training of networks",
     "kills.py": "Writing of data sets that is killed",
+    "fuzz.py": "Generated signals",
 }
 
 

@@ -12,10 +12,12 @@ import dask
 import dask.array as da
 import numpy as np
 from dask.array.core import slices_from_chunks
+from dask.base import get_scheduler
 from exspy.components import EELSCLEdge
 from hyperspy.api import preferences
 from hyperspy.components1d import PowerLaw
 from scipy.signal import fftconvolve
+from tqdm import tqdm
 from tqdm.dask import TqdmCallback
 
 from hyperspy_eelsid._upstream import convolution_energies, fitted_channels
@@ -244,6 +246,20 @@ class LinearModel:
                 low_loss = np.asarray(low_loss).reshape(len(pixels), -1)
             return function(pixels, counts, low_loss)
 
+        show = (
+            preferences.General.show_progressbar if show_progressbar is None else show_progressbar
+        ) and indices.size >= FEW_PIXELS
+        if get_scheduler() not in (None, dask.threaded.get, dask.get):
+            # models cannot be sent to other processes: these compute the spectra, and the fit is made here
+            return [
+                run(
+                    indices[block].ravel(),
+                    *dask.compute(
+                        spectra[block], None if low_losses is None else low_losses[block]
+                    ),
+                )
+                for block in tqdm(blocks(spectra), desc="Fit", disable=not show)
+            ]
         task = dask.delayed(run, pure=False, traverse=False)
         tasks = [
             task(
@@ -253,10 +269,7 @@ class LinearModel:
             )
             for block in blocks(spectra)
         ]
-        show = (
-            preferences.General.show_progressbar if show_progressbar is None else show_progressbar
-        )
-        with TqdmCallback(desc="Fit") if show and indices.size >= FEW_PIXELS else nullcontext():
+        with TqdmCallback(desc="Fit") if show else nullcontext():
             return list(dask.compute(*tasks))
 
     def fit(self, show_progressbar: bool | None = None) -> None:

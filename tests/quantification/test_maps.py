@@ -139,3 +139,13 @@ def test_residual_is_nan_where_nothing_was_fitted():
     signal.data[0, 1, 3] = np.inf
     residual = with_parameters(signal).auto_model(elements=["O", "Ti", "Fe"]).residual().data
     assert np.isnan(residual[0, 1]).any() and np.isfinite(residual[1]).all()
+
+
+def test_a_pixel_with_an_infinite_count_has_neither_amount_nor_variance():
+    signal, _ = make_image(AMOUNTS, (2, 2))
+    signal.data[0, 1, 300] = np.inf
+    maps = with_parameters(signal).auto_model(elements=["O", "Ti", "Fe"]).elemental_maps()
+    for amount in maps.values():
+        variance = amount.metadata.Signal.Noise_properties.variance.data
+        assert np.isnan(amount.data[0, 1]) and np.isnan(variance[0, 1])
+        assert np.isfinite(variance[1]).all()

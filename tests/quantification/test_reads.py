@@ -84,3 +84,18 @@ def test_chunks_of_energy_planes_say_what_memory_they_need(caplog):
     caplog.clear()
     blocks(planes.rechunk((50, 50, -1)))
     assert not caplog.text
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_same_amounts():
+    distributed = pytest.importorskip("distributed", reason="needs dask.distributed")
+    signal, _ = make_image(AMOUNTS, SHAPE, counts=5000)
+    signal = with_parameters(signal)
+    expected = signal.auto_model(elements=AMOUNTS).elemental_maps()
+    lazy = signal.as_lazy()
+    lazy.data = lazy.data.rechunk((8, 8, -1))
+    options = {"n_workers": 1, "threads_per_worker": 2, "dashboard_address": None}
+    with distributed.LocalCluster(processes=False, **options) as cluster, cluster.get_client():
+        found = lazy.auto_model(elements=AMOUNTS).elemental_maps()
+    for element, amount in expected.items():
+        np.testing.assert_allclose(found[element].data, amount.data, rtol=1e-6)
