@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from numbers import Integral, Real
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,8 +21,41 @@ def share(name: str, value: Any) -> None:
 
 def positive(name: str, value: Any) -> None:
     """Raise an ArgumentError if an argument is not a finite number above zero."""
-    if not _is(value, Real) or not 0 < value < np.inf:
+    if not is_positive(value):
         raise ArgumentError(f"{name} must be a number above zero, not {_shown(value)}.")
+
+
+def number(name: str, value: Any, least: float = -np.inf) -> None:
+    """Raise an ArgumentError if an argument is not a finite number, or too small."""
+    if not _is(value, Real) or not least <= value < np.inf or value == -np.inf:
+        allowed = "a finite number" if least == -np.inf else f"a number from {least:g}"
+        raise ArgumentError(f"{name} must be {allowed}, not {_shown(value)}.")
+
+
+def items(name: str, value: Any) -> list[Any]:
+    """Several things as a list.
+
+    Raises
+    ------
+    ArgumentError
+        If it is a single one.
+    """
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        raise ArgumentError(f"{name} must be a list, not {_shown(value)}.")
+    return list(value)
+
+
+def path(name: str, value: Any) -> Path:
+    """A path.
+
+    Raises
+    ------
+    ArgumentError
+        If it is neither a path nor a text, or empty.
+    """
+    if not isinstance(value, str | PathLike) or not str(value):
+        raise ArgumentError(f"{name} must be a path, not {_shown(value)}.")
+    return Path(value)
 
 
 def whole_number(name: str, value: Any, least: int = 1) -> None:

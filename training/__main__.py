@@ -118,6 +118,15 @@ def _parser() -> argparse.ArgumentParser:
         "--spectra", type=int, default=16000, help="size of the simulated test sets"
     )
 
+    command = commands.add_parser(
+        "white-lines",
+        help="the published study of oxidation states on simulated spectra, in Markdown",
+    )
+    command.add_argument("--out", type=Path, required=True, help="file to write")
+    command.add_argument("--share", type=float, default=1.0, help="of the published size")
+    command.add_argument("--epochs", type=int, default=300, help="of the networks (%(default)s)")
+    command.add_argument("--seed", type=int, default=0)
+
     command = commands.add_parser("score", help="score the shipped ensemble on measured spectra")
     command.add_argument("catalog", type=Path, help="JSON catalog of labelled spectra")
     command.add_argument("--record", action="store_true", help="write the scores into the card")
@@ -213,6 +222,10 @@ def main(arguments: list[str] | None = None) -> None:
 
         score_measured(options.catalog, options.record)
         checksums.write()
+    elif options.command == "white-lines":
+        from training.white_lines.study import write
+
+        write(options.out, options.share, options.epochs, options.seed)
     elif options.command == "evaluate":
         from training.core_loss.report import report
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,18 +54,21 @@ def background_window(
 
     Raises
     ------
+    ArgumentError
+        If it is no window.
     EnergyAxisError
         If the window that is given is not before the edge, or holds no two channels.
     """
     if given is None:
         return None
-    if isinstance(given, str):
-        if given != "auto":
-            raise ArgumentError(
-                f"background is 'auto', None or a window in eV such as (600, 630), not {given!r}."
-            )
+    if isinstance(given, str) and given == "auto":
         return before_edge(energy, edge)
-    start, end = given
+    pair = list(given) if isinstance(given, Iterable) else []
+    if len(pair) != 2 or not all(isinstance(x, Real) and np.isfinite(x) for x in pair):
+        raise ArgumentError(
+            f"background is 'auto', None or a window in eV such as (600, 630), not {given!r}."
+        )
+    start, end = pair
     if end > edge.onsets[0]:
         raise EnergyAxisError(
             f"The background window ends at {end:g} eV, after the onset of {edge.name} at {edge.onsets[0]:g} eV."

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hyperspy_eelsid import arguments
 from hyperspy_eelsid.exceptions import ArgumentError, WeightsError
 from hyperspy_eelsid.networks.card import CARD, Card, NetworkFile
 from hyperspy_eelsid.networks.session import Networks
@@ -70,7 +71,7 @@ class OxidationStateClassifier:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+        self.folder = arguments.path("folder", folder)
         card = Card.read(self.folder)
         try:
             described = card.entries["oxidation"]
@@ -156,8 +157,11 @@ class OxidationStateClassifier:
         from hyperspy_eelsid.oxidation.learning import TrainingSet
 
         white_lines = WhiteLineEdge.of(edge)
-        if kernel not in KERNELS:
+        if not isinstance(kernel, str) or kernel not in KERNELS:
             raise ArgumentError(f"Unknown kernel {kernel!r}, options are {', '.join(KERNELS)}.")
+        arguments.flag("align", align)
+        arguments.whole_number("seed", seed, least=0)
+        signals = arguments.items("signals", signals)
         names, groups = _checked_labels(signals, labels, groups)
         if white_lines.element == "Fe" and align:
             _logger.warning("%s", IRON)
@@ -289,7 +293,7 @@ class OxidationStateClassifier:
         FileExistsError
             If the folder is there.
         """
-        folder = Path(folder)
+        folder = arguments.path("folder", folder)
         folder.mkdir(parents=True, exist_ok=overwrite)
         for name in (NETWORK, REFERENCES, CARD):
             shutil.copyfile(self.folder / name, folder / name)
@@ -359,8 +363,8 @@ def _read_references(file: NetworkFile, folder: Path, channels: int) -> np.ndarr
 def _checked_labels(
     signals: Sequence[EELSSpectrum], labels: Sequence[str], groups: Sequence[str] | None
 ) -> tuple[list[str], list[str]]:
-    if groups is None:
-        groups = ["all"] * len(signals)
+    labels = arguments.items("labels", labels)
+    groups = ["all"] * len(signals) if groups is None else arguments.items("groups", groups)
     if not len(signals) == len(labels) == len(groups):
         raise ArgumentError(
             f"There are {len(signals)} signals, {len(labels)} labels and {len(groups)} groups; each signal needs one "

@@ -10,6 +10,7 @@ import dask.array as da
 import numpy as np
 from hyperspy.signals import BaseSignal
 
+from hyperspy_eelsid import arguments
 from hyperspy_eelsid.edges import EDGES, element_edges
 from hyperspy_eelsid.energy_axis import in_order
 from hyperspy_eelsid.exceptions import (
@@ -68,8 +69,10 @@ class WhiteLineEdge:
         ------
         UnknownElementError
             If the element has no white lines, or not those that are named.
+        ArgumentError
+            If it is no text.
         """
-        element, _, line = name.partition("_")
+        element, _, line = arguments.text("edge", name).partition("_")
         subshells = {edge.subshell: edge for edge in element_edges(element)}
         for lines, atomic_numbers in _SERIES.items():
             pair = [subshells[subshell] for subshell in lines if subshell in subshells]
@@ -162,6 +165,7 @@ class Region:
             If most of the specimen is too thick.
         """
         check_type(signal)
+        arguments.number("energy_offset", energy_offset)
         signal = in_order(signal)
         _check_window(signal.axes_manager.signal_axes[0].axis - energy_offset, edge)
         first, second = edge.onsets
@@ -259,6 +263,7 @@ def relative_thickness(low_loss: EELSSpectrum) -> np.ndarray:
 
     R. F. Egerton, Electron Energy-Loss Spectroscopy, 3rd ed., equation (5.1).
     """
+    check_type(low_loss)
     low_loss = in_order(low_loss)
     axis = low_loss.axes_manager.signal_axes[0].axis
     if axis[0] > 0 or axis[-1] < LEAST_LOW_LOSS_EV:
@@ -284,7 +289,8 @@ def usable(spectra: np.ndarray) -> np.ndarray:
 def check_type(signal: EELSSpectrum) -> None:
     """Raise where a signal is no EELS signal with one energy axis."""
     if (
-        signal.metadata.get_item("Signal.signal_type") != "EELS"
+        not isinstance(signal, BaseSignal)
+        or signal.metadata.get_item("Signal.signal_type") != "EELS"
         or len(signal.axes_manager.signal_axes) != 1
     ):
         raise SignalTypeError(

@@ -12,6 +12,7 @@ import dask.array as da
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
+from hyperspy_eelsid import arguments
 from hyperspy_eelsid.exceptions import ArgumentError, EnergyAxisError, UnknownElementError
 from hyperspy_eelsid.oxidation.background import (
     LEAST_COUNTS,
@@ -199,8 +200,10 @@ def oxidation_fractions(
     >>> round(float(fractions["Mn2+ (computed)"].data[0]), 2)
     0.5
     """
-    if align not in ALIGNMENTS:
+    if not (align is None or isinstance(align, str)) or align not in ALIGNMENTS:
         raise ArgumentError(f"align is 'image', 'pixel' or None, not {align!r}.")
+    arguments.flag("broaden", broaden)
+    arguments.flag("normalise", normalise, or_none=True)
     check_type(signal)
     labelled = _labelled(references)
     white_lines = _edge(labelled, edge)
@@ -225,6 +228,9 @@ def _labelled(
     if isinstance(references, Mapping):
         labelled = dict(references)
     else:
+        references = arguments.items("references", references)
+        for reference in references:
+            check_type(reference)
         labels = [
             reference.metadata.General.title or f"reference {number}"
             for number, reference in enumerate(references, start=1)

@@ -9,7 +9,8 @@ import h5py
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from hyperspy_eelsid.exceptions import ArgumentError, UnknownElementError
+from hyperspy_eelsid import arguments
+from hyperspy_eelsid.exceptions import UnknownElementError
 from hyperspy_eelsid.oxidation.edge import BACKGROUND_EV, TAIL_EV, WhiteLineEdge
 from hyperspy_eelsid.shipped import shipped
 
@@ -81,17 +82,18 @@ def references(
     UnknownElementError
         If the library has no ion of the element, or not this crystal field.
     ArgumentError
-        If `dispersion` or `resolution` are not positive.
+        If a number is none, or too small.
 
     Examples
     --------
     >>> [ion.metadata.General.title for ion in references("Mn", dispersion=0.1, resolution=0.8)]
     ['Mn2+ (computed)', 'Mn3+ (computed)', 'Mn4+ (computed)']
     """
-    if not (dispersion > 0 and resolution > 0):
-        raise ArgumentError(
-            f"dispersion and resolution are widths in eV, not {dispersion!r} and {resolution!r}."
-        )
+    arguments.positive("dispersion", dispersion)
+    arguments.positive("resolution", resolution)
+    arguments.number("thickness", thickness, least=0)
+    if ten_dq is not None:
+        arguments.number("ten_dq", ten_dq)
     edge = WhiteLineEdge.of(element)
     known = ions(edge.element)
     lowest = min(ion.charge for ion in known)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hyperspy_eelsid.exceptions import ArgumentError
 from hyperspy_eelsid.oxidation.background import background_window
 from hyperspy_eelsid.oxidation.classifier import LEAST_SIMILARITY, OxidationStateClassifier
 from hyperspy_eelsid.oxidation.edge import Region, WhiteLineEdge
@@ -110,6 +111,8 @@ def oxidation_states(
 
     Raises
     ------
+    hyperspy_eelsid.exceptions.ArgumentError
+        If `classifier` is none.
     hyperspy_eelsid.exceptions.EnergyAxisError
         If the window cuts a line, or the channels are wider than 1 eV.
     hyperspy_eelsid.exceptions.SignalTypeError
@@ -122,6 +125,10 @@ def oxidation_states(
     A classifier answers whatever it is given. Acceptance rejects what is no edge: noise, and steps without lines. It
     does not find wrong answers, nor mixtures, nor another element's edge.
     """
+    if not isinstance(classifier, OxidationStateClassifier):
+        raise ArgumentError(
+            f"classifier must be one of OxidationStateClassifier.fit or load, not {classifier!r:.80}."
+        )
     edge = WhiteLineEdge.of(classifier.edge)
     region = Region.of_edge(signal, edge, energy_offset, low_loss)
     window = background_window(region.energy, edge, background)

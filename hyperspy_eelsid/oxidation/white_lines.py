@@ -12,6 +12,7 @@ import dask.array as da
 import numpy as np
 from hyperspy.signals import LazySignal
 
+from hyperspy_eelsid import arguments
 from hyperspy_eelsid._upstream import with_data
 from hyperspy_eelsid.edges import edge_groups
 from hyperspy_eelsid.energy_axis import in_order
@@ -139,7 +140,10 @@ class WhiteLines:
         ------
         UnknownElementError
             If the library does not hold two ions of the element.
+        ArgumentError
+            If `thickness` is no number from zero.
         """
+        arguments.number("thickness", thickness, least=0)
         charges, ratios = computed_ratios(self.edge, thickness)
         if self.edge.startswith("Fe"):
             _logger.warning("%s", IRON)

@@ -42,5 +42,5 @@ def test_crystal_fields():
 def test_what_is_not_in_the_library():
     with pytest.raises(UnknownElementError, match="no ion of La"):
         references("La", 0.1, 0.8)
-    with pytest.raises(ValueError, match="widths in eV"):
+    with pytest.raises(ValueError, match="above zero"):
         references("Mn", 0.0, 0.8)
