@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from hyperspy_eelsid import arguments
 from hyperspy_eelsid.exceptions import ArgumentError, ExtrapolationError, ZeroLossError
 from hyperspy_eelsid.low_loss.model import ProcessTail, ZeroLossModel
+from hyperspy_eelsid.low_loss.network import NetworkMethod, train_tail
 from hyperspy_eelsid.low_loss.peak import Axis, full_width, low_loss_signal, resolution_kernel
 from hyperspy_eelsid.low_loss.result import ZeroLossPeak
 from hyperspy_eelsid.low_loss.survey import Spectrum, Survey
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-METHODS = ("auto", "vacuum", "gaussian process", "power law")
+METHODS = ("auto", "vacuum", "gaussian process", "network", "power law")
 # what ln(counts / base) may do; with a vacuum spectrum its level is known but for the amplitude of the peak
 VACUUM_PROCESS = Process(level=1.0, slope=0.1, amplitude=0.03, stray=0.08)
 # far out the tails of spectrometers fall off with a power between 2 and 3.5
@@ -57,7 +58,7 @@ class _Session:
 def model_zero_loss_peak(
     signal: EELSSpectrum,
     vacuum: EELSSpectrum | BaseSignal | np.ndarray | str | None = None,
-    method: str = "auto",
+    method: str | NetworkMethod = "auto",
     zlp_range: tuple[float, float] | None = None,
     random_state: int = 0,
     show_progressbar: bool | None = None,
@@ -75,8 +76,9 @@ def model_zero_loss_peak(
         to look for them; None without vacuum.
     method
         ``"vacuum"``, the vacuum's peak times a Gaussian process, which is best; ``"gaussian process"`` of the
-        logarithms of counts and energy, best without vacuum; ``"power law"``, for comparison. ``"auto"`` takes the
-        first where there is vacuum, else the second.
+        logarithms of counts and energy, best without vacuum; for comparison ``"network"``, the published method, of
+        which :class:`~hyperspy_eelsid.low_loss.NetworkMethod` has the settings, and ``"power law"``. ``"auto"`` takes
+        the first where there is vacuum, else the second.
     zlp_range
         First and last energy from the peak [eV] between which there is zero loss alone; by default found in the data.
     random_state
@@ -115,6 +117,8 @@ def model_zero_loss_peak(
     >>> nanostructure(shape=(3, 20)).model_zero_loss_peak(vacuum="auto").method
     'vacuum'
     """
+    networks = method if isinstance(method, NetworkMethod) else NetworkMethod()
+    method = "network" if isinstance(method, NetworkMethod) else method
     if method not in METHODS:
         raise ValueError(f"method is one of {', '.join(map(repr, METHODS))}, not {method!r}.")
     session = _Session()
@@ -150,6 +154,9 @@ def model_zero_loss_peak(
         _check_vacuum(reference, survey.fwhm)
     sample = np.isfinite(survey.centre) & ~mask
     model = fit_model(survey.mean(sample), survey, reference, method, zlp_range, session)
+    if method == "network":
+        tail = train_tail(networks, survey, sample, model.zlp_range, random_state)
+        model = replace(model, tail=tail)
     return ZeroLossPeak.of(
         signal, survey, model, method, mask, random_state, tuple(session.notes), show_progressbar
     )
@@ -158,7 +165,7 @@ def model_zero_loss_peak(
 def remove_zero_loss_peak(
     signal: EELSSpectrum,
     vacuum: EELSSpectrum | BaseSignal | np.ndarray | str | None = None,
-    method: str = "auto",
+    method: str | NetworkMethod = "auto",
     zlp_range: tuple[float, float] | None = None,
     random_state: int = 0,
     show_progressbar: bool | None = None,
