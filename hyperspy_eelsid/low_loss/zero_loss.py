@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hyperspy_eelsid.exceptions import ExtrapolationError, ZeroLossError
+from hyperspy_eelsid import arguments
+from hyperspy_eelsid.exceptions import ArgumentError, ExtrapolationError, ZeroLossError
 from hyperspy_eelsid.low_loss.model import ProcessTail, ZeroLossModel
 from hyperspy_eelsid.low_loss.network import NetworkMethod, train_tail
 from hyperspy_eelsid.low_loss.peak import Axis, full_width, low_loss_signal, resolution_kernel
@@ -121,6 +122,10 @@ def model_zero_loss_peak(
     if method not in METHODS:
         raise ValueError(f"method is one of {', '.join(map(repr, METHODS))}, not {method!r}.")
     session = _Session()
+    if zlp_range is not None:
+        zlp_range = arguments.window("zlp_range", zlp_range)
+    arguments.whole_number("random_state", random_state, least=0)
+    arguments.flag("show_progressbar", show_progressbar, or_none=True)
     signal, axis = low_loss_signal(signal)
     data = signal.data if signal.data.ndim > 1 else signal.data[np.newaxis]
     survey = Survey.of(data, axis, show_progressbar)
@@ -303,7 +308,7 @@ def _vacuum_spectrum(
         return _given_vacuum(vacuum, survey, session), none
     if isinstance(vacuum, str):
         if vacuum != "auto":
-            raise ValueError(f"vacuum is a spectrum, a mask, 'auto' or None, not {vacuum!r}.")
+            raise ArgumentError(f"vacuum is a spectrum, a mask, 'auto' or None, not {vacuum!r}.")
         mask = survey.vacuum_pixels()
         spectrum = None if mask is None else survey.mean(mask)
         if spectrum is None or _rise(spectrum, survey.fwhm) is not None:
