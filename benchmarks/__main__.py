@@ -17,6 +17,7 @@ SCRIPTS = {
     "auto_model.py": "Model fit",
     "cluster.py": "Threads and a cluster of two processes",
     "simulation.py": "Simulation",
+    "zero_loss.py": "Zero-loss peaks and band gaps",
     "learning.py": "Training of networks",
     "kills.py": "Writing of data sets that is killed",
     "fuzz.py": "Generated signals",

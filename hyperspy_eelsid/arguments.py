@@ -74,6 +74,31 @@ def two_whole_numbers(name: str, value: Any) -> None:
         )
 
 
+def window(name: str, value: Any) -> tuple[float, float]:
+    """A first and a last energy.
+
+    Raises
+    ------
+    ArgumentError
+        If they are not two finite numbers, the second one larger.
+    """
+    ends = list(value) if isinstance(value, Iterable) else []
+    if (
+        len(ends) != 2
+        or not all(_is(e, Real) and np.isfinite(e) for e in ends)
+        or ends[0] >= ends[1]
+    ):
+        raise ArgumentError(f"{name} must be a first and a last energy [eV], not {_shown(value)}.")
+    return ends[0], ends[1]
+
+
+def option(name: str, value: Any, options: Iterable[str]) -> None:
+    """Raise an ArgumentError if an argument is none of the texts that are known."""
+    known = list(options)
+    if not isinstance(value, str) or value not in known:
+        raise ArgumentError(f"{name} is one of {', '.join(map(repr, known))}, not {_shown(value)}.")
+
+
 def flag(name: str, value: Any, or_none: bool = False) -> None:
     """Raise an ArgumentError if an argument is not True or False, nor None where that is allowed."""
     if not isinstance(value, bool | np.bool_) and not (or_none and value is None):

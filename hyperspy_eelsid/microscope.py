@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import TYPE_CHECKING
 
-from hyperspy_eelsid.exceptions import MissingParametersError
+from hyperspy_eelsid.exceptions import ArgumentError, MissingParametersError
 
 if TYPE_CHECKING:
     from hyperspy.signals import BaseSignal
@@ -15,6 +16,13 @@ PARAMETERS = {
     "convergence_angle": ("Acquisition_instrument.TEM.convergence_angle", "mrad"),
     "collection_angle": ("Acquisition_instrument.TEM.Detector.EELS.collection_angle", "mrad"),
 }
+# least and largest value of microscopes that there are; a parallel beam has no convergence
+_RANGES = {
+    "beam_energy": (10.0, 1500.0),
+    "convergence_angle": (0.0, 200.0),
+    "collection_angle": (0.0, 200.0),
+}
+_POSITIVE = ("beam_energy", "collection_angle")
 _EXAMPLES = {"beam_energy": 200, "convergence_angle": 20, "collection_angle": 40}  # for messages
 
 
@@ -36,6 +44,8 @@ def required_parameters(
     ------
     MissingParametersError
         If one is not in the metadata.
+    ArgumentError
+        If one is not a number that a microscope can have.
     """
     values = {name: signal.metadata.get_item(PARAMETERS[name][0]) for name in names}
     missing = [name for name, value in values.items() if value is None]
@@ -46,4 +56,17 @@ def required_parameters(
             f"{listed} {'is' if len(missing) == 1 else 'are'} not in the metadata. Set what your "
             f"microscope has, e.g. s.set_microscope_parameters({example}){also}."
         )
+    for name, value in values.items():
+        _check(name, value)
     return values
+
+
+def _check(name: str, value: object) -> None:
+    least, largest = _RANGES[name]
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not number or not least <= value <= largest or (name in _POSITIVE and value == 0):
+        unit = PARAMETERS[name][1]
+        allowed = f"between {least:g} and {largest:g}"
+        if name in _POSITIVE and least == 0:
+            allowed = f"positive and up to {largest:g}"
+        raise ArgumentError(f"{name} must be {allowed} {unit}, not {value!r}.")

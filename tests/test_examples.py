@@ -1,6 +1,9 @@
-"""The examples run from beginning to end, scripts in this process, as the gallery of the documentation runs them."""
+"""The examples run from beginning to end."""
 
+import os
 import runpy
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,7 +20,11 @@ def test_script(path, tmp_path, monkeypatch):
     if path.stem == "oxidation_states" and find_spec("skl2onnx") is None:
         pytest.skip("needs the extra oxidation")
     monkeypatch.chdir(tmp_path)
-    runpy.run_path(str(path))
+    if "__main__" in path.read_text(encoding="utf-8"):  # it starts processes that begin with it
+        environment = os.environ | {"MPLBACKEND": "agg"}
+        subprocess.run([sys.executable, path], env=environment, check=True, timeout=600)
+    else:
+        runpy.run_path(str(path))
 
 
 def outputs_of(name, folder):

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "estimate": ["Estimate"],
         "loss_peak": ["LossPeak"],
         "zero_loss": ["model_zero_loss_peak", "remove_zero_loss_peak"],
+        "network": ["NetworkMethod"],
         "result": ["ZeroLossPeak"],
     },
 )

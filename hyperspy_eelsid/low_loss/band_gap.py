@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
+from hyperspy_eelsid import arguments
 from hyperspy_eelsid.exceptions import ExtrapolationError, ZeroLossError
 from hyperspy_eelsid.low_loss.bands import ZeroLossBands
 from hyperspy_eelsid.low_loss.model import ZeroLossModel
@@ -129,6 +130,9 @@ def band_gap(
 ) -> BandGap:
     """Fit A (E - Eg)^b to the inelastic counts, see :meth:`ZeroLossPeak.band_gap`."""
     kinds = exponents_of(kind)
+    if energy_range is not None:
+        energy_range = arguments.window("energy_range", energy_range)
+    arguments.flag("show_progressbar", show_progressbar, or_none=True)
     model = peak.model
     first = _first_inelastic(peak) if energy_range is None else None
     fitter = OnsetFitter.of(model, kinds, first, energy_range)

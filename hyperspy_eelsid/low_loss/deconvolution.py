@@ -10,6 +10,7 @@ import numpy as np
 from exspy.signals import EELSSpectrum
 from hyperspy.signals import BaseSignal
 
+from hyperspy_eelsid import arguments
 from hyperspy_eelsid._upstream import with_data
 from hyperspy_eelsid.exceptions import ArgumentError
 from hyperspy_eelsid.low_loss.bands import ZeroLossBands
@@ -73,8 +74,12 @@ def kramers_kronig_analysis(
         raise ArgumentError(
             "Give either the refractive index n, or the thickness t [nm] where it is known."
         )
-    if n is not None and not n > 1:
+    if n is not None and not (arguments.is_positive(n) and n > 1):
         raise ArgumentError(f"n is a refractive index above 1, not {n!r}.")
+    if t is not None and not isinstance(t, BaseSignal | np.ndarray):
+        arguments.positive("t", t)
+    arguments.positive("delta", delta)
+    arguments.flag("show_progressbar", show_progressbar, or_none=True)
     microscope = required_parameters(peaks.signal, ("beam_energy", "collection_angle"))
     axis = peaks.model.axis
     # energies from the peak that all pixels recorded

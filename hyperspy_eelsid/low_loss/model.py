@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from hyperspy_eelsid.low_loss.network import NetworkTail
 from hyperspy_eelsid.low_loss.noise import Noise
 from hyperspy_eelsid.low_loss.peak import Axis
 from hyperspy_eelsid.low_loss.tail import (
@@ -320,7 +321,12 @@ class ZeroLossModel:
         """The model of which :meth:`as_dictionary` was stored."""
         axis, noise = Axis(**stored["axis"]), Noise(**stored["noise"])
         zlp_range = tuple(float(value) for value in stored["zlp_range"])
-        tail = ProcessTail.from_dictionary(stored["tail"], axis, stored["fwhm"], zlp_range, noise)
+        if "table" in stored["tail"]:
+            tail = NetworkTail.from_dictionary(stored["tail"], axis)
+        else:
+            tail = ProcessTail.from_dictionary(
+                stored["tail"], axis, stored["fwhm"], zlp_range, noise
+            )
         return cls(
             axis,
             stored["fwhm"],

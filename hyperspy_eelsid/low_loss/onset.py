@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hyperspy_eelsid import arguments
+from hyperspy_eelsid.exceptions import ArgumentError
 from hyperspy_eelsid.low_loss.binned import BIN_WIDTHS, BinnedCounts
 from hyperspy_eelsid.low_loss.model import ZeroLossModel
 
@@ -65,9 +67,9 @@ def exponents_of(kind: str | float | None) -> dict[str, np.ndarray]:
             return {FREE: FREE_EXPONENTS}
         if kind in EXPONENTS:
             return {kind: np.array([EXPONENTS[kind]])}
-    elif 0 < kind <= 5:
+    elif arguments.is_positive(kind) and kind <= 5:
         return {f"exponent {kind:g}": np.array([float(kind)])}
-    raise ValueError(
+    raise ArgumentError(
         f"kind is 'direct', 'indirect', 'free', an exponent between 0 and 5 or None, not {kind!r}."
     )
 
@@ -122,7 +124,7 @@ class OnsetFitter:
             start, first_end = max(start, float(energy_range[0])), float(energy_range[1])
             last = first_end
             if first_end - start < 4 * BIN_WIDTHS * model.fwhm:
-                raise ValueError(
+                raise ArgumentError(
                     f"energy_range is a first and a last energy [eV] beyond the zero-loss-only range, which ends at "
                     f"{end:.2f} eV, not {energy_range!r}."
                 )

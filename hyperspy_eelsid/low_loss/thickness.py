@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from exspy.utils.eels import iMFP_angular_correction, iMFP_Iakoubovskii
 
-from hyperspy_eelsid.exceptions import ArgumentError
+from hyperspy_eelsid import arguments
 from hyperspy_eelsid.low_loss.bands import ZeroLossBands
 from hyperspy_eelsid.low_loss.deconvolution import SingleScattering
 from hyperspy_eelsid.low_loss.estimate import Estimate, over_draws
@@ -54,10 +54,10 @@ def thickness(
 ) -> Estimate:
     """Thickness by the log-ratio method, see :meth:`ZeroLossPeak.thickness`."""
     for name, value in (("density", density), ("mean_free_path", mean_free_path)):
-        if value is not None and not value > 0:
-            raise ArgumentError(f"{name} is a positive number, not {value!r}.")
-    if method not in METHODS:
-        raise ArgumentError(f"method is one of {', '.join(map(repr, METHODS))}, not {method!r}.")
+        if value is not None:
+            arguments.positive(name, value)
+    arguments.option("method", method, METHODS)
+    arguments.flag("show_progressbar", show_progressbar, or_none=True)
     factor, title = 1.0, "thickness (mean free paths)"
     if density is not None:
         needed = ("beam_energy", "convergence_angle", "collection_angle")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hyperspy_eelsid.exceptions import ExtrapolationError, ZeroLossError
+from hyperspy_eelsid import arguments
+from hyperspy_eelsid.exceptions import ArgumentError, ExtrapolationError, ZeroLossError
 from hyperspy_eelsid.low_loss.model import ProcessTail, ZeroLossModel
+from hyperspy_eelsid.low_loss.network import NetworkMethod, train_tail
 from hyperspy_eelsid.low_loss.peak import Axis, full_width, low_loss_signal, resolution_kernel
 from hyperspy_eelsid.low_loss.result import ZeroLossPeak
 from hyperspy_eelsid.low_loss.survey import Spectrum, Survey
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-METHODS = ("auto", "vacuum", "gaussian process", "power law")
+METHODS = ("auto", "vacuum", "gaussian process", "network", "power law")
 # what ln(counts / base) may do; with a vacuum spectrum its level is known but for the amplitude of the peak
 VACUUM_PROCESS = Process(level=1.0, slope=0.1, amplitude=0.03, stray=0.08)
 # far out the tails of spectrometers fall off with a power between 2 and 3.5
@@ -56,7 +58,7 @@ class _Session:
 def model_zero_loss_peak(
     signal: EELSSpectrum,
     vacuum: EELSSpectrum | BaseSignal | np.ndarray | str | None = None,
-    method: str = "auto",
+    method: str | NetworkMethod = "auto",
     zlp_range: tuple[float, float] | None = None,
     random_state: int = 0,
     show_progressbar: bool | None = None,
@@ -74,8 +76,9 @@ def model_zero_loss_peak(
         to look for them; None without vacuum.
     method
         ``"vacuum"``, the vacuum's peak times a Gaussian process, which is best; ``"gaussian process"`` of the
-        logarithms of counts and energy, best without vacuum; ``"power law"``, for comparison. ``"auto"`` takes the
-        first where there is vacuum, else the second.
+        logarithms of counts and energy, best without vacuum; for comparison ``"network"``, the published method, of
+        which :class:`~hyperspy_eelsid.low_loss.NetworkMethod` has the settings, and ``"power law"``. ``"auto"`` takes
+        the first where there is vacuum, else the second.
     zlp_range
         First and last energy from the peak [eV] between which there is zero loss alone; by default found in the data.
     random_state
@@ -114,9 +117,15 @@ def model_zero_loss_peak(
     >>> nanostructure(shape=(3, 20)).model_zero_loss_peak(vacuum="auto").method
     'vacuum'
     """
+    networks = method if isinstance(method, NetworkMethod) else NetworkMethod()
+    method = "network" if isinstance(method, NetworkMethod) else method
     if method not in METHODS:
         raise ValueError(f"method is one of {', '.join(map(repr, METHODS))}, not {method!r}.")
     session = _Session()
+    if zlp_range is not None:
+        zlp_range = arguments.window("zlp_range", zlp_range)
+    arguments.whole_number("random_state", random_state, least=0)
+    arguments.flag("show_progressbar", show_progressbar, or_none=True)
     signal, axis = low_loss_signal(signal)
     data = signal.data if signal.data.ndim > 1 else signal.data[np.newaxis]
     survey = Survey.of(data, axis, show_progressbar)
@@ -145,6 +154,9 @@ def model_zero_loss_peak(
         _check_vacuum(reference, survey.fwhm)
     sample = np.isfinite(survey.centre) & ~mask
     model = fit_model(survey.mean(sample), survey, reference, method, zlp_range, session)
+    if method == "network":
+        tail = train_tail(networks, survey, sample, model.zlp_range, random_state)
+        model = replace(model, tail=tail)
     return ZeroLossPeak.of(
         signal, survey, model, method, mask, random_state, tuple(session.notes), show_progressbar
     )
@@ -153,7 +165,7 @@ def model_zero_loss_peak(
 def remove_zero_loss_peak(
     signal: EELSSpectrum,
     vacuum: EELSSpectrum | BaseSignal | np.ndarray | str | None = None,
-    method: str = "auto",
+    method: str | NetworkMethod = "auto",
     zlp_range: tuple[float, float] | None = None,
     random_state: int = 0,
     show_progressbar: bool | None = None,
@@ -296,7 +308,7 @@ def _vacuum_spectrum(
         return _given_vacuum(vacuum, survey, session), none
     if isinstance(vacuum, str):
         if vacuum != "auto":
-            raise ValueError(f"vacuum is a spectrum, a mask, 'auto' or None, not {vacuum!r}.")
+            raise ArgumentError(f"vacuum is a spectrum, a mask, 'auto' or None, not {vacuum!r}.")
         mask = survey.vacuum_pixels()
         spectrum = None if mask is None else survey.mean(mask)
         if spectrum is None or _rise(spectrum, survey.fwhm) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ from hyperspy_eelsid.edges import Edge, edges_in_window, symbols, visible_groups
 from hyperspy_eelsid.edges.component import CoreLossEdge
 from hyperspy_eelsid.edges.fine_structure import FineStructure
 from hyperspy_eelsid.energy_axis import edge_range, in_order, measured_window, on_a_uniform_axis
-from hyperspy_eelsid.exceptions import UnknownElementError
+from hyperspy_eelsid.exceptions import ArgumentError, InstallationError, UnknownElementError
 from hyperspy_eelsid.low_loss import ZeroLossPeak
 from hyperspy_eelsid.microscope import PARAMETERS, required_parameters
 from hyperspy_eelsid.quantification.image_shifts import onset_shifts
@@ -26,6 +27,11 @@ from hyperspy_eelsid.quantification.linear_model import (
     mean_spectrum,
     recorded_channels,
     scale_parameter,
+)
+from hyperspy_eelsid.quantification.low_loss_checks import (
+    check_shape,
+    check_zero_loss,
+    with_exposure_ratio,
 )
 from hyperspy_eelsid.quantification.near_edge_structure import (
     LINE_EV,
@@ -49,6 +55,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 BUNDLED_GOS = "bundled"
+DOWNLOADED_GOS = ("dft", "dirac")
 # A sum of power laws with these exponents follows the background of any thickness and collection angle to a small
 # part of the edges over some hundred eV, and makes the whole model linear (Van den Broek, Jannis and Verbeeck,
 # Ultramicroscopy 2023, on linear background models).
@@ -61,6 +68,7 @@ def auto_model(
     identification: ElementIdentification | None = None,
     elements: Iterable[str] | None = None,
     low_loss: EELSSpectrum | ZeroLossPeak | None = None,
+    low_loss_exposure_ratio: float | None = None,
     GOS: str = BUNDLED_GOS,
     beam_energy: float | None = None,
     convergence_angle: float | None = None,
@@ -92,6 +100,9 @@ def auto_model(
         Low-loss spectrum, for multiple scattering and absolute areal densities: one for all pixels, or one for each.
         Or what ``model_zero_loss_peak`` made of it: pixels that were left out there, as those of a saturated peak, are
         NaN here.
+    low_loss_exposure_ratio
+        Exposure of a spectrum of the low loss, all its frames, over that of one of the core loss, which scales the
+        number of electrons; by default from the exposures, dwell times and numbers of frames in the metadata.
     GOS
         Cross sections: ``"bundled"``, those of this package; ``"dft"`` or ``"dirac"``, exspy's tables, which are
         downloaded; or the path of a GOSH file.
@@ -129,18 +140,23 @@ def auto_model(
     EnergyAxisError
         If the energy axis is not uniform, or not one of energies.
     ArgumentError
-        If `fine_structure` is none of its values.
+        If `fine_structure`, `GOS` or a parameter of the microscope is none of its values, or if the low loss has
+        another shape, no zero-loss peak at zero, or a saturated one.
     ValueError
         If `onset_shift` is none of its values.
     """
     mode, width = mode_and_width(fine_structure)
+    _check_gos(GOS)
     if onset_shift not in ("image", "pixel", None):
         raise ValueError(f"onset_shift is 'image', 'pixel' or None, not {onset_shift!r}.")
     signal, energy = on_a_uniform_axis(signal)
     if isinstance(low_loss, ZeroLossPeak):
         # both parts, NaN where a saturated or missing peak tells no number of electrons
         low_loss = low_loss.zlp + low_loss.inelastic
-    low_loss = low_loss if low_loss is None else in_order(low_loss)
+    if low_loss is not None:
+        low_loss = in_order(low_loss)
+        check_shape(signal, low_loss)
+        low_loss = with_exposure_ratio(signal, low_loss, low_loss_exposure_ratio)
     signal = _with_parameters(
         signal,
         beam_energy=beam_energy,
@@ -168,7 +184,10 @@ def auto_model(
     if low_loss is not None and low_loss.axes_manager.navigation_dimension == 0:
         low_loss = _in_all_pixels(low_loss, signal)
     model = EELSModel(signal, auto_background=False, auto_add_edges=False, low_loss=low_loss)
-    LinearModel(model).remember_mean(mean)
+    linear = LinearModel(model)
+    linear.remember_mean(mean)
+    if low_loss is not None:
+        check_zero_loss(low_loss.axes_manager[-1].axis, linear.mean_low_loss)
     for exponent in background:
         power_law = PowerLaw(r=exponent)
         power_law.name = f"Background_r{exponent:g}"
@@ -289,6 +308,24 @@ def _hold_in_all_pixels(model: EELSModel) -> None:
 def _edge_component(name: str, GOS: str) -> EELSCLEdge:
     if GOS == BUNDLED_GOS:
         return CoreLossEdge(name)
-    if GOS in ("dft", "dirac"):
-        return EELSCLEdge(name, GOS=GOS)
-    return EELSCLEdge(name, GOS="dft", gos_file_path=GOS)
+    if GOS in DOWNLOADED_GOS:
+        try:
+            return EELSCLEdge(name, GOS=GOS)
+        except (
+            OSError,
+            ValueError,
+        ) as error:  # no network, or a server that answers something else
+            raise InstallationError(
+                f"The cross sections {GOS!r} could not be had for {name} ({error}). eXSpy downloads them on "
+                f"first use; GOS='bundled' needs no network."
+            ) from error
+    return EELSCLEdge(name, GOS="dft", gos_file_path=str(GOS))
+
+
+def _check_gos(GOS: str) -> None:
+    if GOS in (BUNDLED_GOS, *DOWNLOADED_GOS):
+        return
+    if not isinstance(GOS, str | Path) or not Path(GOS).is_file():
+        raise ArgumentError(
+            f"GOS must be 'bundled', 'dft', 'dirac' or the path of a GOSH file, not {GOS!r}."
+        )

@@ -5,19 +5,27 @@ Every EELSModel of exspy has them as methods.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hyperspy_eelsid._upstream import with_data
+from hyperspy_eelsid.exceptions import ArgumentError
 from hyperspy_eelsid.quantification.linear_model import LinearModel
+from hyperspy_eelsid.quantification.low_loss_checks import exposure_ratio
 
 if TYPE_CHECKING:
     from exspy.models import EELSModel
     from exspy.signals import EELSSpectrum
     from hyperspy.signals import BaseSignal
 
+_logger = logging.getLogger(__name__)
+
 NM2_PER_BARN = 1e-10
+AREAL_DENSITY = "Areal density (atoms/nm²)"
+EQUALLY_EXPOSED = "Areal density x exposure of core / low loss (atoms/nm² if equally exposed)"
+IMPLAUSIBLE_ATOMS_PER_NM2 = 1e5
 ROUNDING = 1e-9  # share of the counts that a fit in double precision cannot tell from nothing
 
 
@@ -38,28 +46,72 @@ def elemental_maps(
     -------
     dict[str, BaseSignal]
         A signal with the navigation axes of the image for each element. Its ``metadata.Signal.quantity`` states what it
-        is: the areal density in atoms/nm² where the number of electrons is known; otherwise the areal density times
-        that number, of which ratios between elements are meaningful. The variance is in
+        is: the areal density in atoms/nm² where the number of electrons is known; that times the ratio of the exposures
+        of core and low loss where these are not; without a low loss the areal density times the number of
+        electrons, of which ratios between elements are meaningful. The variance is in
         ``metadata.Signal.Noise_properties.variance``.
 
     Raises
     ------
+    ArgumentError
+        If `electrons` are not positive numbers.
     ValueError
         If `electrons` is given for a model with a low-loss spectrum.
     """
     factor, quantity = 1.0, "Areal density x electrons (1/barn)"
-    if model.convolved or electrons is not None:
-        factor, quantity = 1 / NM2_PER_BARN, "Areal density (atoms/nm²)"
     if electrons is not None:
         if model.convolved:
             raise ValueError("The low-loss spectrum of the model tells the number of electrons.")
-        factor = factor / np.asarray(getattr(electrons, "data", electrons))
+        factor = 1 / (NM2_PER_BARN * _positive(electrons, model))
+        quantity = AREAL_DENSITY
+    elif model.convolved:
+        ratio = exposure_ratio(model.signal, model.low_loss)
+        factor = (1.0 if ratio is None else ratio) / NM2_PER_BARN
+        quantity = AREAL_DENSITY if ratio is not None else EQUALLY_EXPOSED
     maps = {}
     for element, edges in LinearModel(model).edges.items():
         amount = edges[0].intensity.as_signal() * factor
         error = edges[0].intensity.as_signal(field="std") * factor
         maps[element] = _described(amount, element, quantity, error**2)
+    if quantity == AREAL_DENSITY:
+        _warn_of_implausible(maps)
     return maps
+
+
+def _positive(electrons: float | BaseSignal, model: EELSModel) -> float | np.ndarray:
+    """Numbers of electrons.
+
+    Raises
+    ------
+    ArgumentError
+        If they are not positive numbers, one or one for each pixel.
+    """
+    numbers = np.asarray(getattr(electrons, "data", electrons))
+    shape = model.chisq.data.shape
+    if (
+        numbers.dtype.kind not in "iuf"
+        or numbers.shape not in ((), (1,), shape)
+        or not (np.isfinite(numbers) & (numbers > 0)).all()
+    ):
+        raise ArgumentError(
+            f"electrons must be a positive number, or a signal with one for each of the "
+            f"{' x '.join(map(str, shape))} pixels, not {electrons!r}."
+        )
+    return numbers.astype(float)
+
+
+def _warn_of_implausible(maps: dict[str, BaseSignal]) -> None:
+    """Log a warning of areal densities that no specimen has that an electron goes through."""
+    fitted = {e: amount.data[np.isfinite(amount.data)] for e, amount in maps.items()}
+    typical = {e: float(np.median(amounts)) for e, amounts in fitted.items() if amounts.size}
+    too_much = [f"{e} {n:.2g}" for e, n in typical.items() if n > IMPLAUSIBLE_ATOMS_PER_NM2]
+    if too_much:
+        _logger.warning(
+            "More than %g atoms/nm² (%s) are some micrometres of a solid: check the number of electrons, that is the "
+            "exposures of core and low loss, low_loss_exposure_ratio= or electrons=.",
+            IMPLAUSIBLE_ATOMS_PER_NM2,
+            ", ".join(too_much),
+        )
 
 
 def composition(model: EELSModel) -> dict[str, BaseSignal]:

@@ -20,6 +20,7 @@ ROUNDED_TO_EV = 0.25  # every other shift costs an integration of the cross sect
 # Channels that tell a shift: those of the edge and of its fine structure.
 BEFORE_ONSET_EV = 10.0
 AFTER_ONSET_EV = 30.0
+SIGNIFICANT = 3.0  # standard deviations by which shifts must scatter more than noise alone
 SAMPLED_PIXELS = 2000  # tell by how much the shifts of the pixels truly differ
 
 
@@ -292,7 +293,7 @@ def best_shifts(
 def true_variance(shifts: np.ndarray, errors: np.ndarray) -> float:
     """Variance of the true shifts of pixels around zero, that of the image [eV²].
 
-    Where shifts scatter no more than their errors tell, there are none, and it is zero.
+    Where shifts do not scatter significantly more than their errors tell, there are none, and it is zero.
 
     Parameters
     ----------
@@ -304,8 +305,13 @@ def true_variance(shifts: np.ndarray, errors: np.ndarray) -> float:
     R. DerSimonian and N. Laird, Controlled Clinical Trials 7, 177 (1986), for differences around a known mean.
     """
     weight = 1 / errors**2
-    excess = (weight * shifts**2).sum() - (weight > 0).sum()
-    return max(float(excess / max(weight.sum(), 1e-30)), 0.0)
+    number = (
+        weight > 0
+    ).sum()  # of degrees of freedom of a chi-squared, whose variance is twice that
+    excess = (weight * shifts**2).sum() - number
+    if excess <= SIGNIFICANT * np.sqrt(2 * number):
+        return 0.0
+    return float(excess / weight.sum())
 
 
 def drawn_to_zero(shifts: np.ndarray, errors: np.ndarray, variance: float) -> np.ndarray:

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 from known_images import AMOUNTS, ENERGY, cross_section, make_image, with_parameters
 
+from hyperspy_eelsid.exceptions import ArgumentError
+
 
 def test_areal_densities_from_the_number_of_electrons():
     """Counts = electrons x areal density x cross section."""
@@ -20,6 +22,14 @@ def test_areal_densities_from_the_number_of_electrons():
             for m in (absolute, relative)
         ]
         np.testing.assert_allclose(*errors)
+
+
+@pytest.mark.parametrize("electrons", [0, -1e8, np.nan, "many", [1e8, 2e8]])
+def test_numbers_of_electrons_that_there_are_not(electrons):
+    signal, _ = make_image(AMOUNTS, (2, 3))
+    model = with_parameters(signal).auto_model(elements=AMOUNTS, fit=False)
+    with pytest.raises(ArgumentError, match="electrons must be a positive number, or a signal"):
+        model.elemental_maps(electrons=electrons)
 
 
 @pytest.mark.parametrize("lazy", [False, True])

@@ -34,8 +34,10 @@ class WhiteLineSet:
 
     Parameters
     ----------
-    spectra : Maximum one, shape (n, 700).
-    charges : Shape (n,).
+    spectra
+        Maximum one, shape (n, 700).
+    charges
+        Shape (n,).
     """
 
     spectra: np.ndarray
@@ -63,8 +65,10 @@ def simulate(rng: np.random.Generator, share: float = 1.0) -> WhiteLineSet:
 
     Parameters
     ----------
-    rng : Draws all.
-    share : Of the published size.
+    rng
+        Draws all.
+    share
+        Of the published size.
     """
     edge = WhiteLineEdge.of("Mn")
     window = before_edge(ENERGY_EV, edge)

@@ -97,9 +97,12 @@ def study(share: float = 1.0, epochs: int = 300, seed: int = 0) -> str:
 
     Parameters
     ----------
-    share : Of the published size of the set.
-    epochs : Of the networks.
-    seed : Of the spectra, of the halves and of the networks.
+    share
+        Of the published size of the set.
+    epochs
+        Of the networks.
+    seed
+        Of the spectra, of the halves and of the networks.
     """
     rng = np.random.default_rng(seed)
     spectra = simulate(rng, share)
