@@ -134,7 +134,7 @@ class WhiteLines:
         Parameters
         ----------
         thickness
-            Of the specimen in mean free paths, for plural scattering lowers the second line.
+            Of the specimen in mean free paths, for plural scattering raises the ratio.
 
         Raises
         ------
@@ -224,7 +224,7 @@ def white_lines(
     Notes
     -----
     The errors hold the noise of the counts, of the background and of the level of the continuum; not that the
-    background is no power law, nor plural scattering, which lowers the ratio in thick specimens.
+    background is no power law, nor plural scattering, which raises that level and with it the ratio.
 
     Examples
     --------
