@@ -80,6 +80,17 @@ class LinearFit:
         covariance[np.ix_(places, places)] = np.block([[bounded, both], [both.T, free]])
         return covariance
 
+    def _variances(self, used: np.ndarray) -> np.ndarray:
+        """Diagonal of the covariance, shape (n_columns,), without the rest of it."""
+        bounded = self._covariance_of_bounded(used)
+        share = self._free_share[:, used]
+        free = (self._free_inverse**2).sum(axis=1)
+        free += ((share @ bounded[np.ix_(used, used)]) * share).sum(axis=1)
+        variances = np.full(len(self._scale), np.nan)
+        variances[: self._n_bounded] = np.diag(bounded)
+        variances[self._n_bounded :][self._free] = free
+        return variances
+
     def _covariance_of_bounded(self, used: np.ndarray) -> np.ndarray:
         inverse = np.linalg.pinv(self._r[:, used])
         rest = self._r - self._r[:, used] @ (inverse @ self._r)
@@ -133,7 +144,7 @@ class LinearFit:
         variance = np.maximum(counts.sum(axis=1) / self._expected.sum(), 0)
         variance *= np.where(freedom > 0, chisq / np.maximum(freedom, 1), 1.0)
         patterns, which = np.unique(bounded > 0, axis=0, return_inverse=True)
-        error = np.sqrt([np.diag(self._covariance(used)) for used in patterns])
+        error = np.sqrt([self._variances(used) for used in patterns])
         errors = np.sqrt(variance)[:, None] * error[which.ravel()]
         return factors / self._scale, errors / self._scale, chisq, n_used
 

@@ -23,7 +23,7 @@ def test_common_shift(shift):
 
 
 def test_chemical_shifts_come_on_top():
-    shifts = {"O": -6.0, "Ti": -3.0, "Fe": -5.0}
+    shifts = {"O": -6.0, "Ti": -4.5, "Fe": -5.0}
     assert onset_shifts(ENERGY, spectrum(shifts), ONSETS) == pytest.approx(shifts, abs=1)
 
 
