@@ -157,7 +157,7 @@ class ZeroLossPeak(ZeroLossBands):
         >>> from hyperspy_eelsid.data import nanostructure
         >>> peak = nanostructure(shape=(3, 20)).model_zero_loss_peak(vacuum="auto")
         >>> peak.thickness(mean_free_path=100.0).value
-        <BaseSignal, title: thickness (nm), dimensions: (20, 3|)>
+        <Signal2D, title: thickness (nm), dimensions: (|20, 3)>
         """
         whole_number("samples", samples)
         return thickness(self, density, mean_free_path, method, samples, show_progressbar)
