@@ -66,6 +66,7 @@ def test_a_cluster_gives_the_same_numbers(steps_folder):
         np.testing.assert_allclose(result.spectrum.data, expected.spectrum.data)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_leaves_nothing_broken(step_networks):
     made = []
 

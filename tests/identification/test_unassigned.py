@@ -55,6 +55,7 @@ def test_windows_and_counts_that_hold_nothing_to_see():
     assert unassigned_edges(np.full(800, np.nan), ENERGY, []) == []
 
 
+@pytest.mark.slow
 def test_seldom_where_all_elements_are_found():
     block = simulate_block(
         make_simulator("robust", ("broken_channels", "other_signals", "unlabelled_edges")),

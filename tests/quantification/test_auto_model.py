@@ -333,6 +333,7 @@ def test_inactive_components_are_left_out():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lazy", [False, True])
 @pytest.mark.parametrize("shape", [(), (2, 2)])
 def test_the_model_as_a_signal(shape, lazy):

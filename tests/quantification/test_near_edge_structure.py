@@ -39,6 +39,7 @@ def low_loss_of(losses):
     return signal
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lazy", [False, True])
 def test_white_lines_do_not_change_the_amounts(lazy):
     """Four times the intensity at the onset, in every pixel: as if it were not there."""

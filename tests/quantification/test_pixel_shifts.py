@@ -42,6 +42,7 @@ def found_shifts(model):
     return edge.onset_energy.map["values"] - edge.GOS.onset_energy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("counts", "lines", "error"), [(500, 0.0, 0.4), (500, 1.5, 0.2), (5000, 0.0, 0.25)]
 )
@@ -59,6 +60,7 @@ def test_drift_is_found(counts, lines, error):
         )
 
 
+@pytest.mark.slow
 def test_amounts_are_less_biased():
     """Both by less than 1 %: fine structure takes up what a drift does at the onset. With shifts they scatter less."""
     signal, truth, _ = drifting_image((10, 10), 1e5)
@@ -81,6 +83,7 @@ def test_noise_is_no_drift(counts):
     np.testing.assert_allclose(model.elemental_maps()["Fe"].data, still["Fe"].data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lazy", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_what_was_fitted_is_what_is_drawn_and_quantified(lazy):
     signal, truth, _ = drifting_image((2, 4), 5000)
@@ -114,6 +117,7 @@ def test_map_of_the_shift():
     np.testing.assert_allclose(again - again.mean(), shift.data - shift.data.mean(), atol=0.3)
 
 
+@pytest.mark.slow
 def test_a_low_loss_that_drifts_along_leaves_no_shift():
     signal, _ = make_image(AMOUNTS, (6, 6), counts=5000)
     drift = np.random.default_rng(1).integers(-2, 3, (6, 6))

@@ -59,6 +59,7 @@ def test_the_data_are_read_twice(chunks):
     assert source.times <= 3
 
 
+@pytest.mark.slow
 @CHUNKS
 def test_the_data_are_read_three_times_for_a_shift_of_each_pixel(chunks):
     """Once for the mean, once for what the edges of the image look like, once for shifts and amounts."""

@@ -61,6 +61,7 @@ def test_file_holds_spectra_labels_and_parameters(test_file):
         assert counts["O"][0] >= counts["O"][1] > 0
 
 
+@pytest.mark.slow
 def test_number_of_processes_does_not_matter(test_file, tmp_path):
     path, options = test_file
     dataset.write(tmp_path / "two.h5", processes=2, **options)

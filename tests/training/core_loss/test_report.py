@@ -36,6 +36,7 @@ class Onsets:
         return result
 
 
+@pytest.mark.slow
 def test_report_holds_all_sets(quick_sets, monkeypatch, tmp_path, make_eels):
     network = report.Network("onsets.compact.robust.0", Onsets(), report.Run("vit"), 123, 0.04)
     read = []
@@ -119,6 +120,7 @@ def test_counts_are_drawn_anew(make_eels, tmp_path):
     assert isinstance(signal, type(hs.load(tmp_path / "one.hspy").sum()))
 
 
+@pytest.mark.slow
 def test_of_thresholds_that_are_as_good_the_most_cautious_is_taken():
     """Right up to 0.6, where true elements with 0.62 begin to be lost; false ones have 0.3."""
     labels = np.zeros((400, 80), np.uint8)

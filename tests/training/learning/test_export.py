@@ -21,6 +21,7 @@ def exported(pub_simulator, tmp_path_factory):
     return folder, models, check
 
 
+@pytest.mark.slow
 def test_shipped_code_runs_what_is_exported(exported):
     folder, models, check = exported
     networks = ensemble.Ensemble(folder)
@@ -45,6 +46,7 @@ def test_card_describes_the_files(exported):
         assert member["parameters"] == model.count_params()
 
 
+@pytest.mark.slow
 def test_a_network_that_changed_on_export_is_refused(exported, tmp_path, monkeypatch):
     _, models, check = exported
     monkeypatch.setattr(export, "PARITY", -1.0)

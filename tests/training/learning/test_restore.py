@@ -24,6 +24,7 @@ def untrained(name, seed):
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_restored_networks_are_equal(name, pub_simulator, tmp_path):
     spectra = pub_simulator.block((31,), 96).spectra

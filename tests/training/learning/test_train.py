@@ -101,6 +101,7 @@ def test_a_log_forgets_what_has_no_checkpoint(tmp_path):
     assert [row["epoch"] for row in training._Log(log.path, 9).rows] == ["1", "2", "3"]
 
 
+@pytest.mark.slow
 def test_learning_rates_are_compared_from_the_same_start(monkeypatch):
     @contextmanager
     def batches(workers, source, first, last):

@@ -25,6 +25,7 @@ def test_unknown_network():
         build("vit", size="huge")
 
 
+@pytest.mark.slow
 def test_chosen_views(spectra):
     everything = np.asarray(SpectralFeatures()(spectra[0][:4]))
     chosen = np.asarray(SpectralFeatures(("window", "logarithm"))(spectra[0][:4]))

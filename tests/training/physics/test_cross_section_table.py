@@ -44,6 +44,7 @@ def test_no_aperture_no_electrons(gos):
     assert sigma.max() < 1e-6
 
 
+@pytest.mark.slow
 def test_cached_table(tmp_path):
     table = edge_library.load(tmp_path)
     (file,) = tmp_path.iterdir()
