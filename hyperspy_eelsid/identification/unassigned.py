@@ -74,7 +74,8 @@ def unassigned_edges(
         return []
     first, last = recorded[0], recorded[-1]
     centre, step, significance = _steps(spectrum[first : last + 1], first)
-    known = np.array([e.onset_energy for e in EDGES if e.element in set(elements)])
+    there = set(elements)
+    known = np.array([edge.onset_energy for edge in EDGES if edge.element in there])
     beyond = centre[:, None] - known
     explained = ((beyond > -BEFORE_EV) & (beyond < AFTER_EV)).any(axis=1)
     largest = maximum_filter1d(significance, BELOW_EV + 1)
