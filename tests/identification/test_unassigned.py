@@ -56,9 +56,14 @@ def test_windows_and_counts_that_hold_nothing_to_see():
 
 
 @pytest.mark.slow
-def test_seldom_where_all_elements_are_found():
+def test_seldom_where_all_elements_are_found(tmp_path):
+    formulas = tmp_path / "formulas.txt"
+    formulas.write_text(
+        "SrTiO3\nLaMnO3\nBN\nFe2O3\nGaAs\nSiO2\nCeO2\nGd3Ga5O12\nCu2S\nKCl\nMgF2\nTiN\n"
+    )
+    without = ("broken_channels", "other_signals", "unlabelled_edges")
     block = simulate_block(
-        make_simulator("robust", ("broken_channels", "other_signals", "unlabelled_edges")),
+        make_simulator("robust", without, formulas),
         "validation",
         0,
         0,
@@ -68,7 +73,7 @@ def test_seldom_where_all_elements_are_found():
     for spectrum, fractions in zip(block.spectra[:number], block.fractions, strict=False):
         there = [ELEMENTS[i] for i in np.flatnonzero(fractions)]
         seen += len(unassigned_edges(spectrum, np.arange(3072.0), there)) > 0
-    assert seen <= 0.02 * number
+    assert seen <= 0.05 * number
 
 
 def test_an_identification_tells_them(make_eels, step_networks):
