@@ -43,13 +43,13 @@ def test_a_page_tells_all(result, tmp_path):
     assert "http" not in text
 
 
-def test_a_page_is_written_once(result, tmp_path):
-    path = tmp_path / "page.html"
-    write_report(path, result.found, result.model)
+def test_a_page_is_written_once(make_eels, tmp_path, step_networks):
+    path, found = tmp_path / "page.html", make_eels().identify_elements()
+    write_report(path, found)
     assert path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     with pytest.raises(FileExistsError):
-        write_report(path, result.found)
-    write_report(path, result.found, overwrite=True)
+        write_report(path, found)
+    write_report(path, found, overwrite=True)
     assert "Composition</h2>" not in path.read_text(encoding="utf-8")
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hyperspy_eelsid.identification.table import NOTABLE_OFFSET_EV
+from hyperspy_eelsid.quantification.second_opinion import SIGNIFICANT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +80,9 @@ class Result:
     @property
     def doubtful(self) -> list[str]:
         """Elements that the fit does not confirm."""
-        return [] if self.model is None else self.model.doubtful
+        if self.model is None:
+            return []
+        return [e for e in self.model.elements if not self.table["fit"][e] >= SIGNIFICANT]
 
     @cached_property
     def notes(self) -> list[str]:
