@@ -89,7 +89,9 @@ def main() -> None:
     hs.preferences.General.show_progressbar = False
     logging.getLogger("hyperspy_eelsid").setLevel(logging.ERROR)
     rng = np.random.default_rng(0)
-    print(f"{'':32s}         bias   mean    rms  chi2/n   scatter / bound, known and free exponents")
+    print(
+        f"{'':32s}         bias   mean    rms  chi2/n   scatter / bound, known and free exponents"
+    )
     for counts in (200, 2000, 20000):
         report(f"{counts} electrons", counts, "counted", rng)
     report("2000, background removed", 2000, "removed", rng)
