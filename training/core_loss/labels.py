@@ -57,8 +57,10 @@ class Visibility:
         first = np.clip(shifted.astype(int), start, end - 1)
         last = np.minimum(first + SIGNAL_RANGE_EV, end)
 
-        total = np.cumsum(expected, axis=1, dtype=np.float64)
-        under = np.maximum(total[row, last] - total[row, first], 1e-30)
+        channel = first[:, None] + np.arange(1, SIGNAL_RANGE_EV + 1)
+        inside = channel <= last[:, None]
+        here = row[:, None], np.minimum(channel, expected.shape[1] - 1)
+        under = np.maximum((expected[here] * inside).sum(axis=1, dtype=np.float64), 1e-30)
         counts = p["counts"][row]
         readout = p["readout_noise"][row] * counts
         noise = np.sqrt(under * counts + (last - first) * readout**2)
@@ -67,10 +69,7 @@ class Visibility:
         above = signal[row, *group]
         seen = (above * counts > self.deviations * noise) & (above > share * under)
         if lost is not None:
-            some = lost.any(axis=1)
-            number = np.zeros((len(lost), lost.shape[1]), np.int32)
-            number[some] = np.cumsum(lost[some], axis=1, dtype=np.int32)
-            seen &= number[row, last] - number[row, first] < self.lost * (last - first)
+            seen &= (lost[here] & inside).sum(axis=1) < self.lost * (last - first)
         result = np.zeros(signal.shape, bool)
         result[row, *group] = seen
         return result
