@@ -30,8 +30,8 @@ from hyperspy_eelsid.microscope import PARAMETERS, required_parameters
 from hyperspy_eelsid.quantification.image_shifts import onset_shifts
 from hyperspy_eelsid.quantification.linear_model import (
     LinearModel,
+    averages,
     fit_linear,
-    mean_spectrum,
     recorded_channels,
     scale_parameter,
 )
@@ -188,7 +188,8 @@ def auto_model(
             identification = identify_elements(signal, show_progressbar=show_progressbar)
         elements = identification.elements
     elements = symbols(elements)
-    mean = mean_spectrum(signal.data)
+    known = averages(signal.data)
+    mean = known.mean
     recorded = recorded_channels(mean)
     window = measured_window(energy[recorded])
     # of each element the major edges that an identification can see
@@ -203,7 +204,7 @@ def auto_model(
         low_loss = _in_all_pixels(low_loss, signal)
     model = EELSModel(signal, auto_background=False, auto_add_edges=False, low_loss=low_loss)
     linear = LinearModel(model)
-    linear.remember_mean(mean)
+    linear.remember(known)
     if low_loss is not None:
         check_zero_loss(low_loss.axes_manager[-1].axis, linear.mean_low_loss)
     for exponent in exponents:

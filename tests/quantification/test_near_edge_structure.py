@@ -74,6 +74,19 @@ def test_plural_scattering_of_the_lines_counts_for_the_amounts():
     assert found["free"] < 0.02 < found["excluded"]
 
 
+def test_a_second_opinion_on_a_thick_sample():
+    """White lines and their plural scattering are no reason to doubt an edge, nor to believe in one."""
+    losses = np.arange(-20.0, 120.0)
+    loss = 0.5 * (losses == 0) + 0.5 * np.exp(-0.5 * ((losses - 22) / 5) ** 2) / 12.53
+    signal, _ = image_with_lines((4, 4), counts=5000, low_loss=loss)
+    elements = [*AMOUNTS, "Cr"]
+    model = signal.auto_model(elements=elements, low_loss=low_loss_of(1e8 * loss))
+    without = signal.auto_model(elements=elements)
+    assert model.doubtful == without.doubtful == ["Cr"]
+    for element, sure in model.significance().items():
+        assert sure.total == pytest.approx(without.significance()[element].total)
+
+
 @pytest.mark.parametrize("scale", [0.1, 0.5, 1.0, 4.0, 8.0])
 @pytest.mark.parametrize("binned", [True, False])
 def test_channels_of_any_width(scale, binned):
