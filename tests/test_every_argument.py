@@ -80,6 +80,7 @@ ALLOWED = {
     "ElementIdentification.with_threshold": {"threshold": SHARE, "min_fraction": SHARE_OR_NONE},
     "ElementIdentification.with_candidates": {"elements": NONE, "exclude": NO_ELEMENTS},
     "ElementIdentification.explain": {"element": "", "networks": NONE},
+    "ElementIdentification.to_dataframe": {"model": NONE},
     "ElementIdentification.save": {"filename": PATH},
     "ElementIdentification.load": {"filename": ""},
     "ElementIdentification.plot": {"fig": NONE},
@@ -116,6 +117,13 @@ ALLOWED = {
     "composition": {"model": ""},
     "fine_structure": {"model": "", "edge": ""},
     "residual": {"model": ""},
+    "total_composition": {"model": ""},
+    "plot_maps": {"model": "", "quantity": "", "common_scale": FLAG, "fig": NONE},
+    "plot_sum": {"model": "", "fig": NONE},
+    "write_report": {"filename": PATH, "found": "", "model": NONE, "overwrite": FLAG},
+    "Method.save": {"filename": PATH, "overwrite": FLAG},
+    "Method.load": {"filename": ""},
+    "Method.check_weights": {"files": "empty dict"},
     "significance": {"model": ""},
     "model_zero_loss_peak": ZERO_LOSS,
     "remove_zero_loss_peak": ZERO_LOSS,
@@ -205,6 +213,7 @@ ALSO = {
 RESULTS = {
     *("ElementIdentification", "BandGap", "Estimate", "KramersKronig", "LossPeak", "ZeroLossPeak"),
     *("OxidationFractions", "OxidationStates", "WhiteLines", "Significance", "Edge", "NearEdge"),
+    *("AtomicFraction", "Method"),
 }
 OF_COMPONENTS = {"function", "function_nd", "shapes", "cross_section"}
 
@@ -313,6 +322,12 @@ def call(request, small, tmp_path):
         if owner == "ElementIdentification":
             given = {"explain": {"element": "O"}, "with_threshold": {"threshold": 0.5}}
             return getattr(small["found"], method), given.get(method, {})
+        if name == "write_report":
+            return public()[name], {"filename": folder, "found": small["found"]}
+        if owner == "Method":
+            method_file = small["found"].to_method()
+            given = {"filename": folder} if method == "save" else {}
+            return getattr(method_file, method), given
         if owner == "ElementProbability":
             return getattr(small["found"].probability, method), {}
         if name == "LiveIdentification":

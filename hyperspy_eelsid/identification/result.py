@@ -429,6 +429,9 @@ class ElementIdentification:
             "reasons": self.reasons,
         }
         if model is not None:
+            from exspy.models import EELSModel
+
+            arguments.instance("model", model, EELSModel, "an EELS model")
             total, sure = model.total_composition(), model.significance()
             columns |= {
                 "atomic percent": {e: 100 * part.value for e, part in total.items()},
