@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "near_edge_structure": ["fine_structure"],
-        "maps": ["composition", "elemental_maps", "residual"],
+        "maps": ["composition", "elemental_maps", "residual", "volume_densities"],
         "second_opinion": ["Significance", "significance"],
     },
 )
