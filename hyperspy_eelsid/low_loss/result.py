@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hyperspy_eelsid.arguments import whole_number
+from hyperspy_eelsid.arguments import instance, whole_number
 from hyperspy_eelsid.low_loss.band_gap import BandGap, band_gap
 from hyperspy_eelsid.low_loss.bands import ZeroLossBands
 from hyperspy_eelsid.low_loss.deconvolution import (
@@ -281,6 +281,9 @@ class ZeroLossPeak(ZeroLossBands):
         Figure
             The matplotlib figure.
         """
+        from matplotlib.figure import Figure
+
         from hyperspy_eelsid.low_loss.plot import plot_zero_loss
 
+        instance("figure", figure, Figure, "a matplotlib figure", or_none=True)
         return plot_zero_loss(self, figure)

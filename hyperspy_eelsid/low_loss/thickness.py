@@ -11,8 +11,8 @@ from exspy.utils.eels import iMFP_angular_correction, iMFP_Iakoubovskii
 from hyperspy.signals import BaseSignal
 
 from hyperspy_eelsid import arguments
-from hyperspy_eelsid.energy_axis import in_order
-from hyperspy_eelsid.exceptions import ArgumentError, EnergyAxisError
+from hyperspy_eelsid.energy_axis import check_eels, in_order
+from hyperspy_eelsid.exceptions import EnergyAxisError
 from hyperspy_eelsid.low_loss.bands import ZeroLossBands
 from hyperspy_eelsid.low_loss.deconvolution import SingleScattering
 from hyperspy_eelsid.low_loss.estimate import Estimate, over_draws
@@ -143,8 +143,7 @@ def thickness(
     <Signal2D, title: thickness (nm), dimensions: (|20, 3)>
     """
     low_loss = signal if low_loss is None else low_loss
-    if not isinstance(low_loss, EELSSpectrum):
-        raise ArgumentError(f"low_loss must be an EELS spectrum or image, not {low_loss!r}.")
+    check_eels(low_loss, "low_loss")
     factor, title = _unit(signal, density, mean_free_path)
     values, variance = relative_thickness(low_loss)
     result = pixel_map(low_loss, factor * values, title, title)
@@ -175,6 +174,7 @@ def relative_thickness(low_loss: EELSSpectrum) -> tuple[np.ndarray, np.ndarray]:
     ----------
     Egerton, Electron Energy-Loss Spectroscopy in the Electron Microscope (2011), eq. 5.1.
     """
+    check_eels(low_loss, "low_loss")
     low_loss = in_order(low_loss)
     axis = low_loss.axes_manager.signal_axes[0].axis
     if axis[0] > 0 or axis[-1] < LEAST_LOW_LOSS_EV:

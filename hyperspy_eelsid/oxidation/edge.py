@@ -12,11 +12,10 @@ from hyperspy.signals import BaseSignal
 
 from hyperspy_eelsid import arguments
 from hyperspy_eelsid.edges import EDGES, element_edges
-from hyperspy_eelsid.energy_axis import in_order
+from hyperspy_eelsid.energy_axis import check_eels, in_order
 from hyperspy_eelsid.exceptions import (
     ArgumentError,
     EnergyAxisError,
-    SignalTypeError,
     ThicknessError,
     UnknownElementError,
 )
@@ -164,7 +163,7 @@ class Region:
         ThicknessError
             If most of the specimen is too thick.
         """
-        check_type(signal)
+        check_eels(signal)
         arguments.number("energy_offset", energy_offset)
         signal = in_order(signal)
         _check_window(signal.axes_manager.signal_axes[0].axis - energy_offset, edge)
@@ -174,7 +173,6 @@ class Region:
 
     def _thin(self, low_loss: EELSSpectrum) -> Region:
         """The region with NaN where the specimen is too thick."""
-        check_type(low_loss)
         thickness = relative_thickness(low_loss)[0]
         shape = self.spectra.shape[:-1]
         if thickness.shape not in ((1,), shape):
@@ -262,19 +260,6 @@ class Region:
 def usable(spectra: np.ndarray) -> np.ndarray:
     """Which spectra are finite in all channels and hold counts, bool, shape (n,)."""
     return np.isfinite(spectra).all(axis=1) & (spectra != 0).any(axis=1)
-
-
-def check_type(signal: EELSSpectrum) -> None:
-    """Raise where a signal is no EELS signal with one energy axis."""
-    if (
-        not isinstance(signal, BaseSignal)
-        or signal.metadata.get_item("Signal.signal_type") != "EELS"
-        or len(signal.axes_manager.signal_axes) != 1
-    ):
-        raise SignalTypeError(
-            f"Oxidation states are read from EELS signals, not from {signal!r}. If it is one, say so with "
-            "s.set_signal_type('EELS')."
-        )
 
 
 def _check_window(axis: np.ndarray, edge: WhiteLineEdge) -> None:

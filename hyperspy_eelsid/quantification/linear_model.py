@@ -14,6 +14,7 @@ import numpy as np
 from dask.array.core import slices_from_chunks
 from dask.base import get_scheduler
 from exspy.components import EELSCLEdge
+from exspy.models import EELSModel
 from hyperspy.api import preferences
 from hyperspy.components1d import PowerLaw
 from scipy.ndimage import median_filter
@@ -21,13 +22,14 @@ from scipy.signal import fftconvolve
 from tqdm import tqdm
 from tqdm.dask import TqdmCallback
 
+from hyperspy_eelsid import arguments
 from hyperspy_eelsid._upstream import convolution_energies, fitted_channels
 from hyperspy_eelsid.edges.fine_structure import FineStructure
+from hyperspy_eelsid.energy_axis import plausible
 from hyperspy_eelsid.exceptions import InvalidSpectraError
 from hyperspy_eelsid.quantification.least_squares import LinearFit
 
 if TYPE_CHECKING:
-    from exspy.models import EELSModel
     from hyperspy.component import Component, Parameter
 
 _logger = logging.getLogger(__name__)
@@ -56,6 +58,7 @@ class LinearModel:
     """
 
     def __init__(self, model: EELSModel) -> None:
+        arguments.instance("model", model, EELSModel, "an EELS model")
         self.model = model
 
     @property
@@ -255,7 +258,7 @@ class LinearModel:
             pixels: np.ndarray, counts: np.ndarray, low_loss: np.ndarray | None
         ) -> tuple[np.ndarray, Any]:
             counts = np.asarray(counts, np.float64).reshape(len(pixels), -1)
-            counts = np.where(np.isinf(counts), np.nan, counts)
+            counts = np.where(plausible(counts), counts, np.nan)
             if low_loss is not None:
                 low_loss = np.asarray(low_loss).reshape(len(pixels), -1)
             return function(pixels, counts, low_loss)
@@ -585,7 +588,7 @@ def averages(spectra: np.ndarray | da.Array) -> Averages:
         If nothing is finite.
     """
     navigation = tuple(range(spectra.ndim - 1))
-    finite = np.isfinite(spectra)
+    finite = plausible(spectra)
     good = finite.all(axis=-1)
     total = np.where(good[..., None], spectra, 0).sum(axis=navigation, dtype=np.float64)
     own = np.where(finite, spectra, 0).sum(axis=navigation, dtype=np.float64)
@@ -645,12 +648,17 @@ def recorded_channels(spectrum: np.ndarray) -> np.ndarray:
     Returns
     -------
     np.ndarray
-        bool, shape (n_channels,); all are True where nothing was recorded.
+        bool, shape (n_channels,).
+
+    Raises
+    ------
+    InvalidSpectraError
+        If nothing was recorded.
     """
     recorded = np.isfinite(spectrum)
     counted = np.flatnonzero(recorded & (spectrum != 0))
     if len(counted) == 0:
-        return np.ones(len(spectrum), bool)
+        raise InvalidSpectraError("No spectrum has counts that can be fitted.")
     recorded[: counted[0]] = recorded[counted[-1] + 1 :] = False
     there = np.flatnonzero(recorded)
     dark = _dark_at_end(spectrum[there])
@@ -721,4 +729,5 @@ def fit_linear(model: EELSModel, show_progressbar: bool | None = None) -> None:
     show_progressbar
         Show a progress bar; None takes HyperSpy's preference.
     """
+    arguments.flag("show_progressbar", show_progressbar, or_none=True)
     LinearModel(model).fit(show_progressbar)

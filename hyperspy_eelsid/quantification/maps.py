@@ -61,6 +61,7 @@ def elemental_maps(
     ValueError
         If `electrons` is given for a model with a low-loss spectrum.
     """
+    linear = LinearModel(model)
     factor, quantity = 1.0, "Areal density x electrons (1/barn)"
     if electrons is not None:
         if model.convolved:
@@ -72,7 +73,7 @@ def elemental_maps(
         factor = (1.0 if ratio is None else ratio) / NM2_PER_BARN
         quantity = AREAL_DENSITY if ratio is not None else EQUALLY_EXPOSED
     maps = {}
-    for element, edges in LinearModel(model).edges.items():
+    for element, edges in linear.edges.items():
         amount = edges[0].intensity.as_signal() * factor
         error = edges[0].intensity.as_signal(field="std") * factor
         maps[element] = _described(amount, element, quantity, error**2)
@@ -258,7 +259,8 @@ def residual(model: EELSModel) -> EELSSpectrum:
     EELSSpectrum
         A signal like that of the model, lazy if it is; NaN in pixels that were not fitted.
     """
-    result = with_data(model.signal, model.signal.data - LinearModel(model).expected())
+    expected = LinearModel(model).expected()
+    result = with_data(model.signal, model.signal.data - expected)
     result.metadata.General.title = f"{model.signal.metadata.General.title} residual".strip()
     return result
 

@@ -5,7 +5,12 @@ import pytest
 from exspy.signals import EELSSpectrum
 from scipy.stats import poisson
 
-from hyperspy_eelsid.exceptions import ArgumentError, EnergyAxisError, MissingParametersError
+from hyperspy_eelsid.exceptions import (
+    ArgumentError,
+    EnergyAxisError,
+    MissingParametersError,
+    SignalTypeError,
+)
 
 
 def test_thickness_in_mean_free_paths(flake, flake_peak):
@@ -115,7 +120,7 @@ def test_low_losses_without_a_thickness():
         np.testing.assert_array_equal(np.isnan(values), [False, True])
     with pytest.raises(EnergyAxisError, match="goes from 5 to"):
         signal.isig[5.0:].thickness()
-    with pytest.raises(ArgumentError, match="low_loss must be an EELS spectrum"):
+    with pytest.raises(SignalTypeError, match="low_loss must be an EELS signal"):
         signal.thickness([1, 2, 3])
     with pytest.raises(ArgumentError, match="density"):
         signal.thickness(density=-1)
