@@ -114,7 +114,8 @@ ALLOWED = {
     "fit_linear": {"model": "", "show_progressbar": FLAG_OR_NONE},
     "estimate_onset_shifts": {"model": "", "show_progressbar": FLAG_OR_NONE},
     "elemental_maps": {"model": "", "electrons": "number, none"},
-    "composition": {"model": ""},
+    "composition": {"model": "", "weight": FLAG},
+    "volume_densities": {"model": "", "thickness": POSITIVE, "electrons": "number, none"},
     "fine_structure": {"model": "", "edge": ""},
     "residual": {"model": ""},
     "total_composition": {"model": ""},
@@ -125,6 +126,12 @@ ALLOWED = {
     "Method.load": {"filename": ""},
     "Method.check_weights": {"files": "empty dict"},
     "significance": {"model": ""},
+    "thickness": {
+        "signal": "",
+        "low_loss": NONE,
+        "density": "number, none",
+        "mean_free_path": "number, none",
+    },
     "model_zero_loss_peak": ZERO_LOSS,
     "remove_zero_loss_peak": ZERO_LOSS,
     "NetworkMethod": {
@@ -301,9 +308,11 @@ def call(request, small, tmp_path):
     def defaults(name):
         owner, _, method = name.partition(".")
         if name in METHODS["EELSModel"]:
-            return getattr(EELSModel, name), {"model": small["model"]} | (
-                {"edge": "Ti_L"} if name == "fine_structure" else {}
-            )
+            given = {
+                "fine_structure": {"edge": "Ti_L"},
+                "volume_densities": {"thickness": 20.0, "electrons": 1e8},
+            }
+            return getattr(EELSModel, name), {"model": small["model"]} | given.get(name, {})
         if name in ("model_zero_loss_peak", "remove_zero_loss_peak"):
             return getattr(EELSSpectrum, name), {"signal": small["flake"], "vacuum": "auto"}
         if name in ("white_lines", "oxidation_fractions", "oxidation_states"):

@@ -14,7 +14,7 @@ from hyperspy_eelsid.low_loss.deconvolution import (
 )
 from hyperspy_eelsid.low_loss.estimate import Estimate
 from hyperspy_eelsid.low_loss.loss_peak import LossPeak, fit_loss_peak
-from hyperspy_eelsid.low_loss.thickness import thickness
+from hyperspy_eelsid.low_loss.thickness import thickness_of_peaks
 
 if TYPE_CHECKING:
     from hyperspy.signals import BaseSignal
@@ -160,7 +160,7 @@ class ZeroLossPeak(ZeroLossBands):
         <Signal2D, title: thickness (nm), dimensions: (|20, 3)>
         """
         whole_number("samples", samples)
-        return thickness(self, density, mean_free_path, method, samples, show_progressbar)
+        return thickness_of_peaks(self, density, mean_free_path, method, samples, show_progressbar)
 
     def fourier_log_deconvolution(
         self, samples: int = 30, show_progressbar: bool | None = None

@@ -38,6 +38,7 @@ from hyperspy_eelsid.quantification.linear_model import (
 from hyperspy_eelsid.quantification.low_loss_checks import (
     check_shape,
     check_zero_loss,
+    warn_of_thickness,
     with_exposure_ratio,
 )
 from hyperspy_eelsid.quantification.near_edge_structure import (
@@ -47,6 +48,7 @@ from hyperspy_eelsid.quantification.near_edge_structure import (
     in_regions,
     mode_and_width,
     regions,
+    warn_of_plural_scattering,
 )
 from hyperspy_eelsid.quantification.pixel_shifts import (
     estimate_onset_shifts,
@@ -206,6 +208,7 @@ def auto_model(
     linear.remember(known)
     if low_loss is not None:
         check_zero_loss(low_loss.axes_manager[-1].axis, linear.mean_low_loss)
+        warn_of_thickness(low_loss.axes_manager[-1].axis, linear.mean_low_loss)
     for exponent in exponents:
         power_law = PowerLaw(r=exponent)
         power_law.name = f"Background_r{exponent:g}"
@@ -235,6 +238,8 @@ def auto_model(
         fit_linear(model, show_progressbar)
     if fit:
         warn_of_doubtful(model)
+        if low_loss is None:
+            warn_of_plural_scattering(model)
     return model
 
 
