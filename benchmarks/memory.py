@@ -1,10 +1,11 @@
-"""Memory of identification and of the model fit on lazy images: ``python benchmarks/memory.py [GB] [PIXELS]``.
+"""Memory of identification and of the model fit on lazy images: ``python benchmarks/memory.py [GB] [SECONDS]``.
 
-The image is virtual: a block is made when it is needed, so that it can be larger than any disk. It comes in each of the
-chunkings that HyperSpy makes: rows of pixels, as ``as_lazy`` makes them; squares of few pixels, as in its own files;
-cubes that cut the energies too, as of a file of DigitalMicrograph; and planes of energies, as of a stack of images. Each task runs in a process of its own, whose resident memory is read four
-times a second; where an image of so many GB takes too long it is stopped after so many PIXELS, when memory has been
-level for long.
+The image is virtual: a block is made when it is needed, so that it can be larger than any disk. It comes in each of
+the chunkings that HyperSpy makes: rows of pixels, as ``as_lazy`` makes them; squares of few pixels, as in its own
+files; cubes that cut the energies too, as of a file of DigitalMicrograph; and planes of energies, as of a stack of
+images. Each task runs in a process of its own, whose resident memory is read four times a second, and which is stopped
+after so many seconds where the whole image takes too long. What the task returns is part of the memory: 320 bytes for
+each pixel of an identification, and some 800 of a fit, most of which are HyperSpy's maps of the parameters.
 """
 
 from __future__ import annotations
