@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hyperspy_eelsid.exceptions import ArgumentError
+from hyperspy_eelsid.exceptions import ArgumentError, UnknownLabelError
 
 
 def share(name: str, value: Any) -> None:
@@ -92,11 +92,21 @@ def window(name: str, value: Any) -> tuple[float, float]:
     return ends[0], ends[1]
 
 
-def option(name: str, value: Any, options: Iterable[str]) -> None:
-    """Raise an ArgumentError if an argument is none of the texts that are known."""
+def option(name: str, value: Any, options: Iterable[str], or_none: bool = False) -> None:
+    """Raise an ArgumentError if an argument is none of the texts that are known, nor None where that is allowed."""
+    known = list(options)
+    if not (isinstance(value, str) and value in known) and not (or_none and value is None):
+        allowed = ", ".join(map(repr, known)) + (" or None" if or_none else "")
+        raise ArgumentError(f"{name} is one of {allowed}, not {_shown(value)}.")
+
+
+def label(name: str, value: Any, options: Iterable[str]) -> None:
+    """Raise an UnknownLabelError if a result has nothing of this name."""
     known = list(options)
     if not isinstance(value, str) or value not in known:
-        raise ArgumentError(f"{name} is one of {', '.join(map(repr, known))}, not {_shown(value)}.")
+        raise UnknownLabelError(
+            f"Unknown {name} {_shown(value)}, options are {', '.join(map(repr, known))}."
+        )
 
 
 def flag(name: str, value: Any, or_none: bool = False) -> None:
@@ -152,6 +162,33 @@ def energies(name: str, value: Any) -> np.ndarray:
             f"{name} must be the energies of the channels [eV] in order, not {_shown(value)}."
         )
     return array
+
+
+def numbers(name: str, value: Any) -> list[float]:
+    """Finite numbers as a list.
+
+    Raises
+    ------
+    ArgumentError
+        If it is something else.
+    """
+    several = isinstance(value, Iterable) and not isinstance(value, str | bytes)
+    given = list(value) if several else [None]
+    if not all(_is(item, Real) and np.isfinite(item) for item in given):
+        raise ArgumentError(f"{name} must be a list of finite numbers, not {_shown(value)}.")
+    return [float(item) for item in given]
+
+
+def instance(name: str, value: Any, kind: type, described: str, or_none: bool = False) -> None:
+    """Raise an ArgumentError if an argument is not of a class, nor None where that is allowed.
+
+    Parameters
+    ----------
+    described
+        The class in words, for the message: ``"a matplotlib figure"``.
+    """
+    if not isinstance(value, kind) and not (or_none and value is None):
+        raise ArgumentError(f"{name} must be {described}, not {_shown(value)}.")
 
 
 def is_positive(value: Any) -> bool:

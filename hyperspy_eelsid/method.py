@@ -137,6 +137,7 @@ class Method:
         files
             File -> sha256 of the networks that would run.
         """
+        arguments.instance("files", files, Mapping, "a mapping of files to checksums")
         if self.weights and dict(files) != dict(self.weights):
             written = self.versions.get("hyperspy-eelsid", "another version")
             raise WeightsError(

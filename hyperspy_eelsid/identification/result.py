@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +19,14 @@ from hyperspy.api import preferences
 from hyperspy.signals import BaseSignal, LazySignal, Signal1D
 
 from hyperspy_eelsid import arguments, method
-from hyperspy_eelsid.edges import ELEMENTS, symbols, visible_groups
+from hyperspy_eelsid.edges import ELEMENTS, element_index, symbols, visible_groups
 from hyperspy_eelsid.energy_axis import edge_range
-from hyperspy_eelsid.exceptions import InvalidSpectraError, UnknownElementError, WeightsError
+from hyperspy_eelsid.exceptions import (
+    InvalidSpectraError,
+    PixelError,
+    UnknownElementError,
+    WeightsError,
+)
 from hyperspy_eelsid.identification import ensemble, rules, saved, table
 from hyperspy_eelsid.identification.axis_offset import energy_offset
 from hyperspy_eelsid.identification.evidence import Jump, jumps, reason
@@ -137,7 +143,7 @@ class ElementIdentification:
 
     def __contains__(self, element: str) -> bool:
         """Whether an element is found: ``"Ti" in found``."""
-        return symbols(element)[0] in self.elements
+        return ELEMENTS[element_index(element)] in self.elements
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.elements)
@@ -172,7 +178,7 @@ class ElementIdentification:
 
         Raises
         ------
-        IndexError
+        PixelError
             If there is no such pixel.
         InvalidSpectraError
             If the pixel was left out because it holds no valid spectrum.
@@ -180,7 +186,14 @@ class ElementIdentification:
         judged = self._judgement  # first, for it computes a lazy signal
         valid = np.isfinite(self.probability.data[..., 0])
         if len(pixel) != valid.ndim:
-            raise IndexError(f"A pixel has {valid.ndim} indices here, not {len(pixel)}.")
+            raise PixelError(f"A pixel has {valid.ndim} indices here, not {len(pixel)}.")
+        sizes = valid.shape[::-1]
+        for index, size in zip(pixel, sizes, strict=True):
+            whole = isinstance(index, Integral) and not isinstance(index, bool)
+            if not whole or not -size <= index < size:
+                raise PixelError(
+                    f"The indices of a pixel are below {' x '.join(map(str, sizes))}, not {pixel!r:.80}."
+                )
         if not valid[pixel[::-1]]:
             raise InvalidSpectraError(f"The pixel {pixel} is masked or holds no valid spectrum.")
         numbers = np.cumsum(valid).reshape(valid.shape) - 1
@@ -416,6 +429,9 @@ class ElementIdentification:
             "reasons": self.reasons,
         }
         if model is not None:
+            from exspy.models import EELSModel
+
+            arguments.instance("model", model, EELSModel, "an EELS model")
             total, sure = model.total_composition(), model.significance()
             columns |= {
                 "atomic percent": {e: 100 * part.value for e, part in total.items()},
@@ -523,11 +539,17 @@ class ElementIdentification:
         **kwargs
             Passed to :meth:`hyperspy.api.signals.BaseSignal.save`, e.g.
             ``overwrite=True``.
+
+        Raises
+        ------
+        ArgumentError
+            If `filename` is no name of a file.
         """
+        path = arguments.path("filename", filename)
         self.compute()
         entries = {name: getattr(self, name) for name in saved.ENTRIES}
         entries["candidates"] = list(self.candidates)
-        saved.save(self.probability, entries, filename, **kwargs)
+        saved.save(self.probability, entries, path, **kwargs)
 
     @classmethod
     def load(cls, filename: str | Path) -> ElementIdentification:
@@ -570,8 +592,11 @@ class ElementIdentification:
         list[Axes]
             The matplotlib axes of the spectrum and of the table.
         """
+        from matplotlib.figure import Figure
+
         from hyperspy_eelsid.identification.plot import plot_identification
 
+        arguments.instance("fig", fig, Figure, "a matplotlib figure", or_none=True)
         self.compute()
         return plot_identification(self.spectrum.data, self.energy, self.edges, self.strength, fig)
 

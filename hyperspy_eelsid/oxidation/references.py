@@ -109,9 +109,9 @@ def ions(element: str) -> tuple[Ion, ...]:
     """All entries of the library for the white lines of an element."""
     edge = WhiteLineEdge.of(element)
     with h5py.File(shipped("edges/near_edges.h5")) as file:
-        entries = file.get(f"{edge.element}/{edge.lines[0][0]}", {})
+        entries = file[f"{edge.element}/{edge.lines[0][0]}"]
         energy = file["energy"][:].astype(float)
-        found = tuple(
+        return tuple(
             Ion(
                 charge=int(entry.attrs["charge"]),
                 ten_dq=float(entry.attrs["ten_dq"]),
@@ -122,9 +122,6 @@ def ions(element: str) -> tuple[Ion, ...]:
             )
             for entry in entries.values()
         )
-    if not found:
-        raise UnknownElementError(f"The library of near edges has no ion of {element}.")
-    return found
 
 
 def _chosen(known: tuple[Ion, ...], charge: int, ten_dq: float | None) -> Ion:
@@ -139,7 +136,9 @@ def _chosen(known: tuple[Ion, ...], charge: int, ten_dq: float | None) -> Ion:
     fitting = [ion for ion in of_charge if not ion.distorted and abs(ion.ten_dq - ten_dq) < 0.01]
     if not fitting:
         options = ", ".join(f"{ion.ten_dq:g}" for ion in of_charge if not ion.distorted)
-        raise UnknownElementError(f"Unknown crystal field {ten_dq:g} eV, options are {options}.")
+        raise UnknownElementError(
+            f"Unknown crystal field ten_dq={ten_dq:g} eV, options are {options}."
+        )
     return fitting[0]
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
+from exspy.models import EELSModel
+from matplotlib.figure import Figure
 
 from hyperspy_eelsid import arguments
 from hyperspy_eelsid.exceptions import ArgumentError
@@ -21,9 +23,7 @@ from hyperspy_eelsid.quantification.linear_model import LinearModel
 from hyperspy_eelsid.quantification.maps import composition, elemental_maps
 
 if TYPE_CHECKING:
-    from exspy.models import EELSModel
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 MAPS_PER_ROW = 4
 QUANTITIES = ("amount", "fraction")
@@ -47,6 +47,7 @@ def plot_sum(model: EELSModel, fig: Figure | None = None) -> list[Axes]:
     list[Axes]
         The matplotlib axes of both parts.
     """
+    arguments.instance("fig", fig, Figure, "a matplotlib figure", or_none=True)
     linear = LinearModel(model)
     factors = linear.factors
     fitted = np.isfinite(factors).all(axis=1)
@@ -141,6 +142,8 @@ def plot_maps(
     """
     arguments.option("quantity", quantity, QUANTITIES)
     arguments.flag("common_scale", common_scale)
+    arguments.instance("fig", fig, Figure, "a matplotlib figure", or_none=True)
+    arguments.instance("model", model, EELSModel, "an EELS model")
     if model.axes_manager.navigation_dimension != 2:
         raise ArgumentError(
             "Maps are drawn of images; use hs.plot.plot_spectra(list(m.elemental_maps().values())) for a line scan."

@@ -6,23 +6,20 @@ import base64
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from exspy.models import EELSModel
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from hyperspy_eelsid import arguments
 from hyperspy_eelsid.figures import as_png
+from hyperspy_eelsid.identification import ElementIdentification
 from hyperspy_eelsid.report import pictures
 from hyperspy_eelsid.report.folder import check_free, whole_or_not
 from hyperspy_eelsid.report.origin import origin, title
 from hyperspy_eelsid.report.result import Result
 from hyperspy_eelsid.report.white_lines import COLUMNS, white_line_rows
-
-if TYPE_CHECKING:
-    from exspy.models import EELSModel
-
-    from hyperspy_eelsid.identification import ElementIdentification
 
 DOTS_PER_INCH = 100
 SETTINGS = {
@@ -65,6 +62,8 @@ def write_report(
     """
     path = arguments.path("filename", filename)
     arguments.flag("overwrite", overwrite)
+    arguments.instance("found", found, ElementIdentification, "what identify_elements found")
+    arguments.instance("model", model, EELSModel, "an EELS model", or_none=True)
     check_free(path, overwrite)
     result = Result(path.stem, found, model)
     with whole_or_not(path) as written:

@@ -670,3 +670,25 @@ def test_neighbouring_white_lines_do_not_take_each_others_place(superlattice):
     assert (maps["La"][barium] < 4 * np.sqrt(variance[barium])).mean() > 0.9
     assert maps["La"][barium].mean() < 0.05 * maps["La"].max()
     assert model.doubtful == []
+
+
+def test_counts_that_no_detector_gives_are_left_out(make_eels):
+    """The smallest number of a type, as an overflow leaves it, and larger than any count."""
+    signal = make_eels((2, 3))
+    signal.set_microscope_parameters(beam_energy=200, convergence_angle=10, collection_angle=30)
+    signal.change_dtype("int64")
+    signal.data[0, 1, 40] = np.iinfo(np.int64).min
+    amount = signal.auto_model(elements=["O"]).elemental_maps()["O"].data
+    assert np.isnan(amount[0, 1]) and np.isfinite(amount).sum() == 5
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_nothing_was_counted(make_eels, masked):
+    signal = make_eels((2, 3))
+    signal.set_microscope_parameters(beam_energy=200, convergence_angle=10, collection_angle=30)
+    signal.data[:] = 0
+    if masked:
+        signal.data = np.ma.MaskedArray(signal.data, np.arange(signal.data.size) % 50 == 0)
+        signal.data[:, :, 40] = np.ma.masked
+    with pytest.raises(InvalidSpectraError, match="counts that can be fitted"):
+        signal.auto_model(elements=["O"])

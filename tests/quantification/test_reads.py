@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 from known_images import AMOUNTS, make_image, with_parameters
 
-from hyperspy_eelsid.quantification.linear_model import blocks
-
 SHAPE = (16, 16)
 
 
@@ -76,15 +74,6 @@ def test_the_data_are_read_three_times_for_a_shift_of_each_pixel(chunks):
         np.testing.assert_allclose(amount.data, expected.elemental_maps()[element].data, rtol=1e-6)
     model.composition(), model.significance()
     assert source.times <= 3
-
-
-def test_chunks_of_energy_planes_say_what_memory_they_need(caplog):
-    planes = da.zeros((2000, 2000, 1000), chunks=(-1, -1, 10), dtype=np.float32)
-    assert len(blocks(planes)) == 1
-    assert "16.0 GB are in memory at once" in caplog.text
-    caplog.clear()
-    blocks(planes.rechunk((50, 50, -1)))
-    assert not caplog.text
 
 
 @pytest.mark.slow
