@@ -41,9 +41,9 @@ class _Form:
         grid = ipywidgets.GridBox(
             list(self.table.values()),
             layout={
-                "grid_template_columns": "repeat(18, 25px)",
-                "grid_template_rows": "repeat(5, 22px) 6px 22px",
-                "grid_gap": "2px",
+                "grid_template_columns": "repeat(18, 24px)",
+                "grid_template_rows": "repeat(5, 22px) 6px 24px",
+                "grid_gap": "1px",
                 "margin": "6px 0",
             },
         )
@@ -64,13 +64,13 @@ class _Form:
                 grid,
                 self.rivals,
             ],
-            layout={"width": "500px"},
+            layout={"width": "462px"},
         )
         self.view = ipywidgets.VBox(
             [ipywidgets.HBox([self.map, self.whole, self.value]), self.canvas, *self.pixel],
             layout={"display": "none"},
         )
-        right = ipywidgets.VBox([self.view, self.summary], layout={"flex": "1 1 auto"})
+        right = ipywidgets.VBox([self.view, self.summary], layout={"flex": "1 1 700px"})
         self.box = ipywidgets.HBox([left, right], layout={"flex_flow": "row wrap"})
         tool.observe(self._show, "found")
         tool.observe(self._show, "model")
@@ -121,7 +121,7 @@ class _Form:
         row, column = periodic_place(ELEMENT_INDEX[element] + 4)
         button = ipywidgets.Button(description=element, tooltip=f"Exclude {element}")
         button.layout = ipywidgets.Layout(
-            width="25px",
+            width="24px",
             height="22px",
             padding="0",
             grid_area=f"{row - 1} / {column} / auto / auto",

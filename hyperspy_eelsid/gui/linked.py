@@ -58,7 +58,7 @@ class LinkedFigure:
         self._signal = in_order(signal)
         self._energy = energy_axis(self._signal)
         self._said = said
-        self.figure = Figure(figsize=(8.4, 3.9), layout="constrained")
+        self.figure = Figure(figsize=(7.0, 3.8), layout="constrained")
         self.maps: dict[str, Map] = {}
         self.shown = SUM
         self.selection: tuple[int, int, int, int] | None = None
