@@ -16,6 +16,7 @@ from hyperspy_eelsid.figures import as_png
 from hyperspy_eelsid.gui.linked import LinkedFigure
 from hyperspy_eelsid.gui.tool import IdentificationTool
 from hyperspy_eelsid.identification.plot import periodic_place
+from hyperspy_eelsid.report.result import spread
 from hyperspy_eelsid.report.white_lines import white_lines_table
 
 DOTS_PER_INCH = 90
@@ -238,10 +239,10 @@ def summary(tool: IdentificationTool) -> str:
     composition = ""
     if tool.model is not None:
         parts = ", ".join(
-            f"{element} {100 * part.value:.1f} ± {100 * part.error:.1f}"
+            f"{element} {100 * part.value:.1f} {spread(100 * part.error)}"
             for element, part in tool.model.total_composition().items()
         )
-        composition = f"<p><b>Composition [at.%]</b>: {parts}</p>"
+        composition = f"<p><b>Composition [at.%]</b>: {html.escape(parts)}</p>"
     found = tool.found
     content = composition + found._repr_html_() + white_lines_table(found)
     return f'<div style="line-height:1.4">{content}</div>'

@@ -118,7 +118,7 @@ class IdentificationTool(t.HasTraits):
     """
 
     threshold = t.Range(0.0, 1.0, label="Threshold")
-    min_fraction = t.Range(0.0, 1.0, 0.01, label="Smallest fraction of the pixels")
+    min_fraction = t.Range(0.0, 1.0, 0.01, label="Smallest share of pixels")
     elements = t.Str(label="Only these elements", desc="symbols, e.g. Ti, O; empty for all")
     exclude = t.Str(label="Not these elements", desc="symbols, e.g. Sc")
     progress = t.Range(0.0, 1.0, 0.0)
