@@ -25,11 +25,13 @@ ROWS = 400
 
 def on_an_image(task: str) -> Callable[[bool], object]:
     """Identify or fit an image, or a few rows of it."""
+    import hyperspy.api as hs
     import numpy as np
     from exspy.signals import EELSSpectrum
 
     from hyperspy_eelsid.data import superlattice
 
+    hs.preferences.General.show_progressbar = False
     few = superlattice((4, 65))
     axis = few.axes_manager[-1].get_axis_dictionary()
     many = EELSSpectrum(
@@ -84,6 +86,9 @@ def training(folder: Path) -> Callable[[bool], object]:
 
 def child(task: str, folder: Path) -> None:
     """Do a task until it is stopped, and say so; then a small one."""
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # shells make jobs in the background deaf
     makers = {"simulation": simulation, "training": training}
     call = makers[task](folder) if task in makers else on_an_image(task)
     before = call(False)
