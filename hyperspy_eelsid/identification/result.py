@@ -22,6 +22,7 @@ from hyperspy_eelsid import arguments, method
 from hyperspy_eelsid.edges import ELEMENTS, element_index, symbols, visible_groups
 from hyperspy_eelsid.energy_axis import edge_range
 from hyperspy_eelsid.exceptions import (
+    ArgumentError,
     InvalidSpectraError,
     PixelError,
     UnknownElementError,
@@ -546,6 +547,8 @@ class ElementIdentification:
             If `filename` is no name of a file.
         """
         path = arguments.path("filename", filename)
+        if path.suffix.lower() not in ("", ".hspy", ".zspy"):
+            raise ArgumentError(f"filename must end in .hspy or .zspy, not {path.suffix}.")
         self.compute()
         entries = {name: getattr(self, name) for name in saved.ENTRIES}
         entries["candidates"] = list(self.candidates)
@@ -615,8 +618,8 @@ class ElementIdentification:
 
         Raises
         ------
-        ValueError
-            If the signal was not an image.
+        ArgumentError
+            If the signal was not an image, or no element was found.
         """
         from hyperspy_eelsid.identification.plot import plot_maps
 
