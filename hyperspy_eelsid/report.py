@@ -202,6 +202,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "threshold": found.threshold,
         "min_fraction": found.min_fraction,
         "networks": found.networks,
+        "unusual": found.unusual,
         **({"no_fit": result.no_fit} if result.no_fit else {}),
     }
     return {"name": result.name, **settings, "elements": table}
