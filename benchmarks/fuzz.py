@@ -96,6 +96,12 @@ class Case:
         return kind(data, axes=copy.deepcopy(axes), metadata=copy.deepcopy(self.metadata))
 
     @property
+    def energy(self) -> np.ndarray:
+        """Energies [eV] in the order of the data, if the unit is one of energy."""
+        (axis,) = self.signal().axes_manager.signal_axes
+        return axis.axis * {"keV": 1e3, "meV": 1e-3}.get(axis.units or "", 1.0)
+
+    @property
     def energy_last(self) -> np.ndarray:
         place = next(i for i, axis in enumerate(self.axes) if not axis["navigate"])
         return np.moveaxis(self.data, place, -1)
@@ -362,7 +368,7 @@ def check_identification(case: Case) -> Iterator[str]:
             else None
         )
         if frame is not None:
-            live = attempt(lambda: LiveIdentification(found.energy).push(frame))
+            live = attempt(lambda: LiveIdentification(case.energy).push(frame))
             yield from judged("live", live)
             if not live.error and list(live.result) != elements:
                 yield "live: differs"
@@ -383,11 +389,9 @@ def quantify(signal: EELSSpectrum, elements: list[str]) -> dict[str, np.ndarray]
 
 def check_model(case: Case) -> Iterator[str]:
     """Fit elements that have an edge in the window, in memory and lazily."""
-    energy = next(axis for axis in case.axes if not axis["navigate"])
     signal = case.signal()
-    along = signal.axes_manager.signal_axes[0].axis
-    along = along * {"keV": 1e3, "meV": 1e-3}.get(energy["units"] or "", 1.0)
-    seen = [e for e in ELEMENTS if visible_groups(e, *measured_window(along))] or ["O"]
+    window = measured_window(case.energy)
+    seen = [e for e in ELEMENTS if visible_groups(e, *window)] or ["O"]
     elements = case.rng.choice(seen, min(len(seen), int(case.rng.integers(1, 5))), replace=False)
     elements = elements.tolist()
     before = state(signal)

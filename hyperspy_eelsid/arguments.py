@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hyperspy_eelsid.exceptions import ArgumentError
+from hyperspy_eelsid.exceptions import ArgumentError, UnknownLabelError
 
 
 def share(name: str, value: Any) -> None:
@@ -99,6 +99,15 @@ def option(name: str, value: Any, options: Iterable[str]) -> None:
         raise ArgumentError(f"{name} is one of {', '.join(map(repr, known))}, not {_shown(value)}.")
 
 
+def label(name: str, value: Any, options: Iterable[str]) -> None:
+    """Raise an UnknownLabelError if a result has nothing of this name."""
+    known = list(options)
+    if not isinstance(value, str) or value not in known:
+        raise UnknownLabelError(
+            f"Unknown {name} {_shown(value)}, options are {', '.join(map(repr, known))}."
+        )
+
+
 def flag(name: str, value: Any, or_none: bool = False) -> None:
     """Raise an ArgumentError if an argument is not True or False, nor None where that is allowed."""
     if not isinstance(value, bool | np.bool_) and not (or_none and value is None):
@@ -152,6 +161,33 @@ def energies(name: str, value: Any) -> np.ndarray:
             f"{name} must be the energies of the channels [eV] in order, not {_shown(value)}."
         )
     return array
+
+
+def numbers(name: str, value: Any) -> list[float]:
+    """Finite numbers as a list.
+
+    Raises
+    ------
+    ArgumentError
+        If it is something else.
+    """
+    several = isinstance(value, Iterable) and not isinstance(value, str | bytes)
+    given = list(value) if several else [None]
+    if not all(_is(item, Real) and np.isfinite(item) for item in given):
+        raise ArgumentError(f"{name} must be a list of finite numbers, not {_shown(value)}.")
+    return [float(item) for item in given]
+
+
+def instance(name: str, value: Any, kind: type, described: str, or_none: bool = False) -> None:
+    """Raise an ArgumentError if an argument is not of a class, nor None where that is allowed.
+
+    Parameters
+    ----------
+    described
+        The class in words, for the message: ``"a matplotlib figure"``.
+    """
+    if not isinstance(value, kind) and not (or_none and value is None):
+        raise ArgumentError(f"{name} must be {described}, not {_shown(value)}.")
 
 
 def is_positive(value: Any) -> bool:

@@ -10,9 +10,10 @@ import dask.array as da
 import numpy as np
 from dask.array.utils import meta_from_array
 from hyperspy.axes import FunctionalDataAxis
+from hyperspy.signals import BaseSignal
 
 from hyperspy_eelsid.edges import ENERGY_MAX_EV, ENERGY_MIN_EV
-from hyperspy_eelsid.exceptions import EnergyAxisError, InvalidSpectraError
+from hyperspy_eelsid.exceptions import EnergyAxisError, InvalidSpectraError, SignalTypeError
 
 if TYPE_CHECKING:
     from hyperspy.axes import DataAxis
@@ -25,9 +26,28 @@ WINDOW_EV = (ENERGY_MIN_EV, ENERGY_MAX_EV)
 ONSET_TOLERANCE_EV = 5
 MINIMUM_WINDOW_EV = 35
 MINIMUM_CHANNELS = 8
+LARGEST_COUNTS = (
+    1e18  # more is no number of counts, in whatever unit, and would overflow single precision
+)
 _REAL_NUMBERS = "biuf"  # as NumPy calls the kinds of its types
 _EV_PER_PREFIX = {"": 1.0, "k": 1e3, "kilo": 1e3, "m": 1e-3, "milli": 1e-3}
 _UNIT = re.compile(r"(k|kilo|m|milli)?[ -]?(?:ev|electron[ -]?volts?)")
+
+
+def check_eels(signal: object, name: str = "signal") -> None:
+    """Raise a SignalTypeError if something is no EELS signal with one energy axis.
+
+    Parameters
+    ----------
+    name
+        Name of the argument, for the message.
+    """
+    axes = signal.axes_manager.signal_axes if isinstance(signal, BaseSignal) else ()
+    if len(axes) != 1 or signal.metadata.get_item("Signal.signal_type") != "EELS":
+        raise SignalTypeError(
+            f"{name} must be an EELS signal with one energy axis, not {signal!r:.200}. If it is one, say so with "
+            "s.set_signal_type('EELS')."
+        )
 
 
 def energy_axis(signal: Signal1D, window: tuple[float, float] = WINDOW_EV) -> np.ndarray:
@@ -112,11 +132,14 @@ def on_a_uniform_axis(signal: Signal1D) -> tuple[Signal1D, np.ndarray]:
 
     Raises
     ------
+    SignalTypeError
+        If it is no EELS signal.
     EnergyAxisError
         If the axis is not uniform, not one of energies, or the part in the window is too short.
     InvalidSpectraError
         If the counts are not real numbers.
     """
+    check_eels(signal)
     signal = in_order(signal)
     energy = energy_axis(signal)
     if not signal.axes_manager.signal_axes[0].is_uniform:
@@ -204,6 +227,14 @@ def edge_range(energy: np.ndarray) -> tuple[float, float]:
     """Energies [eV] between which an onset can be seen on an energy axis."""
     start, end = measured_window(energy)
     return start - ONSET_TOLERANCE_EV, end + ONSET_TOLERANCE_EV
+
+
+def plausible(counts: np.ndarray | da.Array) -> np.ndarray | da.Array:
+    """Which counts are numbers that a detector can have given; NaN, infinity and 1e300 are not."""
+    limit = LARGEST_COUNTS
+    if np.issubdtype(counts.dtype, np.floating):
+        limit = min(limit, float(np.finfo(counts.dtype).max))  # half precision ends at 65504
+    return (counts >= -limit) & (counts <= limit)
 
 
 def recorded(spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

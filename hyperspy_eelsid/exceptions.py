@@ -41,6 +41,19 @@ class ArgumentError(EelsidError, ValueError):
     """An argument that is not of the kind, or not in the range, that it has to be."""
 
 
+class UnknownLabelError(EelsidError, KeyError):
+    """A result has nothing of this name."""
+
+    def __str__(self) -> str:
+        return str(
+            self.args[0]
+        )  # as KeyErrors show it, in quotation marks, a sentence is no sentence
+
+
+class PixelError(EelsidError, IndexError):
+    """There is no such pixel."""
+
+
 class DeviceError(EelsidError, RuntimeError):
     """The networks cannot run on the device that was asked for."""
 

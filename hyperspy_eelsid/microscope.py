@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
 from numbers import Real
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hyperspy_eelsid.exceptions import ArgumentError, MissingParametersError
+from hyperspy_eelsid.exceptions import ArgumentError, MissingParametersError, UnusableFileError
 
 if TYPE_CHECKING:
     from hyperspy.signals import BaseSignal
@@ -59,6 +61,37 @@ def required_parameters(
     for name, value in values.items():
         _check(name, value)
     return values
+
+
+def read_microscope(path: Path) -> dict[str, float | str]:
+    """Parameters of a microscope in a TOML file: ``beam_energy`` [keV], both angles [mrad], and its ``name``.
+
+    Parameters
+    ----------
+    path
+        The file; what it leaves out is taken from the data.
+
+    Raises
+    ------
+    UnusableFileError
+        If it cannot be read, or holds something else.
+    ArgumentError
+        If a value is not one that a microscope can have.
+    """
+    try:
+        held = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UnusableFileError(f"{path} cannot be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise UnusableFileError(f"{path} is no TOML file: {error}.") from error
+    for name, value in held.items():
+        if name == "name" and isinstance(value, str):
+            continue
+        if name not in PARAMETERS:
+            options = ", ".join((*PARAMETERS, "name"))
+            raise UnusableFileError(f"{path} has an entry {name!r}, options are {options}.")
+        _check(name, value)
+    return held
 
 
 def _check(name: str, value: object) -> None:

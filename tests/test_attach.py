@@ -50,10 +50,10 @@ def run(code):
 @pytest.mark.parametrize(
     ("first", "order"),
     [
-        ("import hyperspy.api", "ours + others"),
+        pytest.param("import hyperspy.api", "ours + others", marks=pytest.mark.slow),
         ("import exspy", "others + ours"),
-        ("import exspy.signals", "ours + others"),
-        ("import hyperspy_eelsid", "others + ours"),
+        pytest.param("import exspy.signals", "ours + others", marks=pytest.mark.slow),
+        ("import hyperspy_eelsid", "ours + others"),
     ],
 )
 def test_methods_are_there_whatever_comes_first(first, order, make_eels, tmp_path):

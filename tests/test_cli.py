@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,7 +14,11 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from hyperspy_eelsid import cli, report
+from hyperspy_eelsid import cli
+from hyperspy_eelsid.cli import identify
+from hyperspy_eelsid.method import Method
+from hyperspy_eelsid.report import folder as folder_module
+from hyperspy_eelsid.report import pictures
 
 
 @pytest.fixture
@@ -75,7 +80,7 @@ def test_untyped_spectrum_says_how_to_become_eels(tmp_path, capfd):
 def test_square_brackets_in_a_file_name(superlattice, tmp_path):
     path = tmp_path / "scan[1].hspy"
     superlattice.save(path)
-    (loaded,) = cli.load_eels(path)
+    (loaded,) = identify.load_eels(path)
     np.testing.assert_array_equal(loaded.data, superlattice.data)
 
 
@@ -83,7 +88,7 @@ def test_msa_file_is_opened(superlattice, tmp_path):
     path = tmp_path / "spectrum.msa"
     summed = superlattice.sum()
     summed.save(path, encoding="utf8")
-    (loaded,) = cli.load_eels(path)
+    (loaded,) = identify.load_eels(path)
     np.testing.assert_allclose(loaded.data, summed.data)
 
 
@@ -98,9 +103,9 @@ def test_one_page_and_json(superlattice, tmp_path, capfd):
     assert "Ti" in elements and "Ba" not in elements
     assert elements["Ti"]["edges"] == {"L": 456} and elements["Ti"]["mean fitted amount"] > 0
     text = page.read_text(encoding="utf-8")
-    assert "<h1>a &lt;b&gt;</h1>" in text and "<td>Ti-L 456</td>" in text
-    assert text.count('src="data:image/png;base64,') == 2
-    assert "http" not in text
+    assert "a &lt;b&gt;" in text and "Ti-L 456 eV" in text
+    assert text.count('src="data:image/png;base64,') == 4
+    assert "http" not in text and len(text) < 3_000_000
 
 
 def test_parameters_that_the_file_lacks(superlattice, tmp_path, capfd):
@@ -113,13 +118,141 @@ def test_parameters_that_the_file_lacks(superlattice, tmp_path, capfd):
         (entry,) = json.loads(output)
         return [row.get("mean fitted amount") for row in entry["elements"]]
 
-    assert cli.main(command) == 1
+    assert cli.main(command) == 3
     output = capfd.readouterr()
     assert "bare.hspy: no fit" in output.err and "--collection-angle" in output.err
+    assert "There is no fit" in output.out
     assert not any(amounts(output.out))
-    given = ["--beam-energy", "200", "--convergence-angle", "20", "--collection-angle", "40"]
-    assert cli.main(command + given + ["--overwrite"]) == 0
+    microscope = tmp_path / "titan.toml"
+    microscope.write_text(
+        'name = "Titan"\nbeam_energy = 200\nconvergence_angle = 20\ncollection_angle = 30.5\n'
+    )
+    given = ["--microscope", str(microscope), "--collection-angle", "40"]
+    page = tmp_path / "page.html"
+    assert cli.main([*command, *given, "--overwrite", "--report", str(page)]) == 0
     assert all(amounts(capfd.readouterr().out))
+    method = Method.load(tmp_path / "bare" / "method.json")
+    assert method.fit["beam_energy"] == 200 and method.fit["collection_angle"] == 40
+    assert "Titan" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("beam_energy = 200\nbeam = 3\n", "entry 'beam', options are beam_energy"),
+        ("beam_energy = -200\n", "beam_energy must be between"),
+        ("beam_energy: 200\n", "is no TOML file"),
+        (None, "cannot be read"),
+    ],
+)
+def test_files_of_no_microscope(text, problem, tmp_path, capfd):
+    path = tmp_path / "titan.toml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["identify", "x.hspy", "--microscope", str(path)])
+    assert stopped.value.code == 2
+    assert problem in capfd.readouterr().err
+
+
+def test_a_run_is_repeated_by_its_method(make_eels, tmp_path, capfd, step_networks):
+    make_eels((2, 4)).save(tmp_path / "a.hspy")
+    make_eels((3, 4)).save(tmp_path / "b.hspy")
+    first = ["identify", str(tmp_path / "a.hspy"), "--exclude", "O", "--min-fraction", "0.4"]
+    assert cli.main([*first, "--out", str(tmp_path / "out")]) == 3
+    method = tmp_path / "out" / "a" / "method.json"
+    capfd.readouterr()
+    assert cli.main(["repeat", str(method), str(tmp_path / "b.hspy"), "--json"]) == 0
+    (entry,) = json.loads(capfd.readouterr().out)
+    assert [row["element"] for row in entry["elements"]] == ["Ti"]
+    assert entry["min_fraction"] == 0.4
+    # an option stands before the method
+    with_options = ["identify", str(tmp_path / "b.hspy"), "--method", str(method), "--json"]
+    assert cli.main([*with_options, "--min-fraction", "0.9"]) == 0
+    (entry,) = json.loads(capfd.readouterr().out)
+    assert not entry["elements"] and entry["min_fraction"] == 0.9
+    held = json.loads(method.read_text())
+    held["weights"] = {name: "0" * 64 for name in held["weights"]}
+    method.write_text(json.dumps(held))
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["repeat", str(method), str(tmp_path / "b.hspy")])
+    assert stopped.value.code == 2
+    assert "checksums differ" in capfd.readouterr().err
+
+
+def test_other_versions_are_told(make_eels, tmp_path, capfd, step_networks):
+    make_eels().save(tmp_path / "a.hspy")
+    method = replace(make_eels().identify_elements().to_method(), versions={"numpy": "1.0"})
+    method.save(tmp_path / "m.json")
+    assert cli.main(["repeat", str(tmp_path / "m.json"), str(tmp_path / "a.hspy")]) == 0
+    assert "m.json: was written with numpy 1.0 (now " in capfd.readouterr().err
+
+
+def test_many_files_have_a_page_each_and_one_that_lists_them(
+    make_eels, tmp_path, capfd, quick_outputs
+):
+    for name in "abc":
+        make_eels((2,)).save(tmp_path / f"{name}.hspy")
+    page = tmp_path / "all.html"
+    assert cli.main(["identify", str(tmp_path), "--report", str(page)]) == 0
+    assert sorted(file.name for file in (tmp_path / "all").iterdir()) == [
+        "a.html",
+        "b.html",
+        "c.html",
+    ]
+    text = page.read_text(encoding="utf-8")
+    assert all(f'href="all/{name}.html"' in text for name in "abc")
+    assert "Elements and why they are found" in (tmp_path / "all" / "a.html").read_text()
+
+
+def test_files_are_identified_as_they_arrive(
+    make_eels, tmp_path, capfd, monkeypatch, quick_outputs
+):
+    folder = tmp_path / "live"
+    folder.mkdir()
+    turns = iter(range(4))
+
+    def sleep(seconds):
+        turn = next(turns, None)
+        if turn is None:
+            raise KeyboardInterrupt
+        if turn < 2:
+            make_eels((2,)).save(folder / f"{turn}.hspy")
+
+    monkeypatch.setattr(identify.time, "sleep", sleep)
+    page = tmp_path / "live.html"
+    assert cli.main(["watch", str(folder), "--report", str(page)]) == 0
+    assert capfd.readouterr().out.count("Identification: ") == 2
+    assert 'href="live/1.html"' in page.read_text()
+    with pytest.raises(SystemExit):
+        cli.main(["watch", str(tmp_path / "none")])
+
+
+def test_no_progress_bars_among_what_is_piped(make_eels, tmp_path, capfd, step_networks):
+    make_eels((30, 30)).save(tmp_path / "a.hspy")
+    hs.preferences.General.show_progressbar = True
+    try:
+        assert cli.main(["identify", str(tmp_path / "a.hspy")]) == 0
+    finally:
+        hs.preferences.General.show_progressbar = False
+    output = capfd.readouterr()
+    assert "%|" not in output.out + output.err and "Completed" not in output.out
+
+
+def test_the_shell_completes(monkeypatch, capfd):
+    pytest.importorskip("argcomplete", reason="needs the extra completion")
+    line = "eelsid identify --micro"
+    for name, value in {
+        "_ARGCOMPLETE": "1",
+        "COMP_LINE": line,
+        "COMP_POINT": str(len(line)),
+        "_ARGCOMPLETE_STDOUT_FILENAME": os.devnull,
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(os, "_exit", lambda code: (_ for _ in ()).throw(SystemExit(code)))
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([])
+    assert stopped.value.code == 0
 
 
 def test_a_broken_file_does_not_stop_the_others(superlattice, tmp_path, capfd):
@@ -139,11 +272,11 @@ def test_results_of_the_same_name_and_low_losses(make_eels, tmp_path, capfd, ste
     dual = [make_eels(energy=np.arange(-9.5, 60.0)), make_eels()]
     names = [str(tmp_path / folder / "scan.hspy") for folder in ("a", "b")]
     with pytest.MonkeyPatch.context() as patch:
-        load = cli.load_eels
+        load = identify.load_eels
         patch.setattr(
-            cli, "load_eels", lambda path: dual if path.parent.name == "b" else load(path)
+            identify, "load_eels", lambda path: dual if path.parent.name == "b" else load(path)
         )
-        patch.setattr(cli, "_fit", lambda *_: ({}, ""))
+        patch.setattr(identify, "fit", lambda *_: (None, ""))
         assert cli.main(["identify", *names, "--out", str(tmp_path / "out")]) == 0
     output = capfd.readouterr()
     assert output.err.count("Core-loss edges are identified") == 1
@@ -152,8 +285,8 @@ def test_results_of_the_same_name_and_low_losses(make_eels, tmp_path, capfd, ste
     assert written == {
         f"{name}/{file}"
         for name, files in {
-            "scan": ("elements.csv", "elements.png", "maps.png"),
-            "scan_1": ("elements.csv", "elements.png"),
+            "scan": ("elements.csv", "elements.png", "maps.png", "method.json"),
+            "scan_1": ("elements.csv", "elements.png", "method.json"),
         }.items()
         for file in files
     }
@@ -164,7 +297,7 @@ def test_an_interrupt_ends_the_command(make_eels, tmp_path, monkeypatch):
     def interrupt(path):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "load_eels", interrupt)
+    monkeypatch.setattr(identify, "load_eels", interrupt)
     assert cli.main(["identify", str(tmp_path / "a.hspy")]) == 130
 
 
@@ -224,9 +357,11 @@ NAMES = [
 @pytest.fixture
 def quick_outputs(monkeypatch, step_networks):
     """No fit, and a small picture in the place of the others."""
-    monkeypatch.setattr(cli, "_fit", lambda *_: ({}, ""))
-    monkeypatch.setattr(report, "_elements_figure", lambda found: Figure(figsize=(1, 1)))
-    monkeypatch.setattr(report, "_result_maps", lambda result: None)
+    monkeypatch.setattr(identify, "fit", lambda *_: (None, ""))
+    for module in (folder_module, pictures):
+        monkeypatch.setattr(module, "elements_figure", lambda found: Figure(figsize=(1, 1)))
+        monkeypatch.setattr(module, "profiles_figure", lambda result: None)
+        monkeypatch.setattr(module, "map_figures", lambda result, per_picture=1: iter(()))
 
 
 def test_odd_names_of_files(make_eels, tmp_path, capfd, quick_outputs):
@@ -245,9 +380,12 @@ def test_odd_names_of_files(make_eels, tmp_path, capfd, quick_outputs):
     assert output.out.count("Identification: ") == len(NAMES) - 1
     assert "\x1b" not in output.out + output.err and "not \\udcff utf8" in output.out
     assert len(list(out.iterdir())) == len(NAMES) - 1
-    assert all(len(list(folder.iterdir())) == 2 for folder in out.iterdir())
+    assert all(len(list(folder.iterdir())) == 3 for folder in out.iterdir())
     text = page.read_text(encoding="utf-8")
-    assert text.count("<h1>") == len(NAMES) - 1 and "<script>" not in text
+    assert text.count("<a href=") == len(NAMES) - 1 and "<script>" not in text
+    pages = list((tmp_path / "a").iterdir())
+    assert len(pages) == len(NAMES) - 1
+    assert not any("<script>" in file.read_text(encoding="utf-8") for file in pages)
 
 
 def test_outputs_are_not_overwritten(make_eels, tmp_path, capfd, quick_outputs):

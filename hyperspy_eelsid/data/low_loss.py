@@ -17,6 +17,8 @@ from scipy import fft
 from scipy.ndimage import gaussian_filter1d
 from scipy.special import expit
 
+from hyperspy_eelsid import arguments
+
 BEAM_ENERGY_KEV = 80.0
 CONVERGENCE_ANGLE_MRAD = 10.0
 COLLECTION_ANGLE_MRAD = 20.0
@@ -231,6 +233,10 @@ def nanostructure(
     >>> nanostructure(shape=(3, 10))
     <EELSSpectrum, title: Simulated nanostructure, dimensions: (10, 3|1000)>
     """
+    arguments.two_whole_numbers("shape", shape)
+    arguments.whole_number("seed", seed, least=0)
+    arguments.positive("electrons", electrons)
+    arguments.positive("exponent", exponent)
     rng = np.random.default_rng(seed)
     fwhm, dispersion = 0.45, 0.05
     energy = dispersion * np.arange(-100, 900)

@@ -7,6 +7,7 @@ from exspy.components import EELSCLEdge
 
 from hyperspy_eelsid._upstream import GoshGOS, is_one_spectrum, rebuilt_from, suppressed
 from hyperspy_eelsid.edges import element_edges
+from hyperspy_eelsid.edges.table import subshell
 from hyperspy_eelsid.exceptions import UnknownElementError
 from hyperspy_eelsid.shipped import PACKAGE, shipped
 
@@ -58,9 +59,10 @@ class CoreLossEdge(EELSCLEdge):
     """
 
     def __init__(self, element_subshell: str) -> None:
+        element, subshell_name = subshell(element_subshell)
         # exspy's constructor knows neither this table nor every subshell: build any edge, then exchange its GOS
         super().__init__("C_K", GOS="hydrogenic")
-        self.element, self.subshell = element_subshell.split("_")
+        self.element, self.subshell = element, subshell_name
         self.name = element_subshell
         self.GOS = BundledGOS(element_subshell)
         with suppressed(self.onset_energy.events.value_changed):

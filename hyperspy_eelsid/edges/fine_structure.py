@@ -9,7 +9,10 @@ import numpy as np
 from exspy.components import EELSCLEdge
 from hyperspy.component import Component
 
+from hyperspy_eelsid import arguments
 from hyperspy_eelsid._upstream import is_one_spectrum
+from hyperspy_eelsid.edges.table import subshell
+from hyperspy_eelsid.exceptions import ArgumentError
 
 
 class FineStructure(Component):
@@ -44,8 +47,12 @@ class FineStructure(Component):
 
     def __init__(self, element_subshell: str, offsets: Iterable[float]) -> None:
         super().__init__(["coefficients", "onset_energy"])
-        self.element, self.subshell = element_subshell.split("_")
-        self.offsets = tuple(float(offset) for offset in offsets)
+        self.element, self.subshell = subshell(element_subshell)
+        self.offsets = tuple(arguments.numbers("offsets", offsets))
+        if len(self.offsets) < 3 or (np.diff(self.offsets) <= 0).any():
+            raise ArgumentError(
+                f"offsets must be three or more increasing energies, not {self.offsets!r:.80}."
+            )
         self.name = f"{element_subshell}_fine_structure"
         self.coefficients._number_of_elements = len(self.offsets) - 2
         self.coefficients.free = self.onset_energy.free = False

@@ -9,6 +9,8 @@ from typing import Any
 import h5py
 import numpy as np
 
+from hyperspy_eelsid import arguments
+from hyperspy_eelsid.edges.table import ELEMENTS, element_index
 from hyperspy_eelsid.shipped import shipped
 
 
@@ -38,7 +40,6 @@ class NearEdge:
     attributes: dict[str, Any]
 
 
-@cache
 def computed_near_edges(element: str, edge: str) -> tuple[NearEdge, ...]:
     """Spectra of an edge in the library.
 
@@ -55,11 +56,24 @@ def computed_near_edges(element: str, edge: str) -> tuple[NearEdge, ...]:
     tuple[NearEdge, ...]
         The spectra, none if the library has nothing of this edge. Their arrays cannot be written to.
 
+    Raises
+    ------
+    ArgumentError
+        If an argument is no text.
+    UnknownElementError
+        If `element` is not the symbol of one of the 80 elements.
+
     Examples
     --------
     >>> [near_edge.attributes["ten_dq"] for near_edge in computed_near_edges("Ni", "L")]
     [-0.6, 0.5, 1.0, 1.4, 1.8, 2.2]
     """
+    symbol = ELEMENTS[element_index(element)]
+    return _read_edge(symbol, arguments.text("edge", edge))
+
+
+@cache
+def _read_edge(element: str, edge: str) -> tuple[NearEdge, ...]:
     with h5py.File(shipped("edges/near_edges.h5")) as file:
         return tuple(
             NearEdge(

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from hyperspy_eelsid import arguments
-from hyperspy_eelsid.exceptions import UnknownElementError
+from hyperspy_eelsid.exceptions import ArgumentError, UnknownElementError
 from hyperspy_eelsid.shipped import shipped
 
 ENERGY_MIN_EV = 75
@@ -100,8 +100,9 @@ def symbols(elements: str | Iterable[str], name: str = "elements") -> list[str]:
         if element not in ELEMENT_INDEX
     ]
     if unknown:
+        where = "" if name == "elements" else f" in {name}"
         raise UnknownElementError(
-            f"Unknown element{'s' if len(unknown) > 1 else ''} {', '.join(unknown)}, options are "
+            f"Unknown element{'s' if len(unknown) > 1 else ''} {', '.join(unknown)}{where}, options are "
             f"{', '.join(ELEMENTS)}."
         )
     return list(dict.fromkeys(written))
@@ -117,14 +118,15 @@ def element_index(element: str) -> int:
 
     Raises
     ------
+    ArgumentError
+        If it is no text.
     UnknownElementError
         If `element` is not the symbol of one of the 80 elements.
     """
-    (symbol,) = symbols(element)
+    (symbol,) = symbols(arguments.text("element", element))
     return ELEMENT_INDEX[symbol]
 
 
-@cache
 def element_edges(element: str) -> tuple[Edge, ...]:
     """All edges of an element, major and minor, in the order K, L1, L2, ...
 
@@ -135,14 +137,19 @@ def element_edges(element: str) -> tuple[Edge, ...]:
 
     Raises
     ------
+    ArgumentError
+        If it is no text.
     UnknownElementError
         If `element` is not one of the 80 elements.
     """
-    (symbol,) = symbols(element)
-    return tuple(edge for edge in EDGES if edge.element == symbol)
+    return _edges_by_element()[element_index(element)]
 
 
 @cache
+def _edges_by_element() -> list[tuple[Edge, ...]]:
+    return [tuple(edge for edge in EDGES if edge.element == element) for element in ELEMENTS]
+
+
 def edge_groups(element: str) -> dict[str, float]:
     """Major edge groups of an element and their onset energies [eV], in order of increasing onset.
 
@@ -168,6 +175,7 @@ def edges_in_window(element: str, start: float, end: float) -> tuple[Edge, ...]:
     start, end
         First and last energy of the window [eV].
     """
+    _check_window(start, end)
     return tuple(edge for edge in element_edges(element) if start <= edge.onset_energy <= end)
 
 
@@ -181,4 +189,26 @@ def visible_groups(element: str, start: float, end: float) -> dict[str, float]:
     start, end
         First and last energy of the window [eV].
     """
+    _check_window(start, end)
     return {g: onset for g, onset in edge_groups(element).items() if start <= onset <= end}
+
+
+def _check_window(start: float, end: float) -> None:
+    arguments.number("start", start)
+    arguments.number("end", end)
+
+
+def subshell(name: str) -> tuple[str, str]:
+    """Element and subshell of a name in HyperSpy's notation, such as ``"Fe_L3"``.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no such name.
+    """
+    parts = name.split("_") if isinstance(name, str) else []
+    if len(parts) != 2 or not all(parts):
+        raise ArgumentError(
+            f"element_subshell must be an element and a subshell such as 'Fe_L3', not {name!r:.80}."
+        )
+    return parts[0], parts[1]

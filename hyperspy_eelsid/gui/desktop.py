@@ -12,7 +12,7 @@ from hyperspy_gui_traitsui.utils import add_display_arg
 from matplotlib.figure import Figure
 
 from hyperspy_eelsid.gui.tool import IdentificationTool, has_maps
-from hyperspy_eelsid.report import white_lines_table
+from hyperspy_eelsid.report.white_lines import white_lines_table
 
 _STYLE = "<style>td, th {padding-right: 1em; text-align: left}</style>"
 

@@ -10,7 +10,7 @@ from hyperspy_gui_ipywidgets.utils import add_display_arg, labelme
 from link_traits import link
 
 from hyperspy_eelsid.gui.tool import IdentificationTool, as_png, has_maps
-from hyperspy_eelsid.report import white_lines_table
+from hyperspy_eelsid.report.white_lines import white_lines_table
 
 
 @add_display_arg

@@ -12,6 +12,8 @@ from dask.callbacks import Callback
 from hyperspy.api import preferences
 from hyperspy.ui_registry import add_gui_method
 
+from hyperspy_eelsid import arguments
+from hyperspy_eelsid.energy_axis import check_eels
 from hyperspy_eelsid.exceptions import EelsidError
 from hyperspy_eelsid.identification import ensemble
 
@@ -41,7 +43,15 @@ def identify_elements_gui(
     ------
     ImportError
         If no toolkit is installed and enabled.
+    SignalTypeError
+        If it is no EELS signal.
+    ArgumentError
+        If `display` or `toolkit` is none of its values.
     """
+    check_eels(signal)
+    arguments.flag("display", display)
+    if toolkit is not None:
+        arguments.option("toolkit", toolkit, _PACKAGES)
     # HyperSpy takes every toolkit that some extension has registered for installed
     enabled = {
         name

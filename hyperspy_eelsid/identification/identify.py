@@ -13,8 +13,8 @@ from hyperspy.signals import BaseSignal, LazySignal
 
 from hyperspy_eelsid import arguments
 from hyperspy_eelsid.edges import ELEMENTS
-from hyperspy_eelsid.energy_axis import energy_axis, in_order
-from hyperspy_eelsid.exceptions import ArgumentError, SignalTypeError
+from hyperspy_eelsid.energy_axis import check_eels, energy_axis, in_order
+from hyperspy_eelsid.exceptions import ArgumentError
 from hyperspy_eelsid.identification import rules, unusual
 from hyperspy_eelsid.identification.predict import NetworkSettings, predict_signal
 from hyperspy_eelsid.identification.result import ElementIdentification, computed
@@ -109,12 +109,7 @@ def identify_elements(
         arguments.whole_number("batch_size", batch_size)
     arguments.flag("add_elements", add_elements)
     arguments.flag("show_progressbar", show_progressbar, or_none=True)
-    axes = signal.axes_manager.signal_axes
-    if signal.metadata.get_item("Signal.signal_type") != "EELS" or len(axes) != 1:
-        raise SignalTypeError(
-            f"Elements are identified in EELS signals, not in {signal!r}. If it is one, say so with "
-            "s.set_signal_type('EELS')."
-        )
+    check_eels(signal)
     candidates = rules.candidates(elements, exclude)
     ordered = in_order(signal)
     energy = energy_axis(ordered)

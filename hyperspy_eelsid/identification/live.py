@@ -9,10 +9,15 @@ import numpy as np
 
 from hyperspy_eelsid import arguments
 from hyperspy_eelsid.edges import ELEMENTS
-from hyperspy_eelsid.energy_axis import checked_energy, edge_range, without_nan_at_ends
+from hyperspy_eelsid.energy_axis import (
+    checked_energy,
+    edge_range,
+    plausible,
+    without_nan_at_ends,
+)
 from hyperspy_eelsid.exceptions import InvalidSpectraError
 from hyperspy_eelsid.identification import rules
-from hyperspy_eelsid.identification.predict import NetworkSettings, plausible, predict_spectra
+from hyperspy_eelsid.identification.predict import NetworkSettings, predict_spectra
 
 
 class LiveIdentification:

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from hyperspy_eelsid.edges import ELEMENTS
-from hyperspy_eelsid.energy_axis import edge_range, measured_window, without_nan_at_ends
+from hyperspy_eelsid.energy_axis import (
+    edge_range,
+    measured_window,
+    plausible,
+    without_nan_at_ends,
+)
 from hyperspy_eelsid.identification import ensemble, network_input, rules, unusual
 from hyperspy_eelsid.networks.blocks import in_blocks
 
 if TYPE_CHECKING:
     import dask.array as da
 
-# what lies beyond is no number of counts, in whatever unit, and would overflow single precision
-LARGEST_COUNTS, SMALLEST_COUNTS = 1e18, 1e-18
+SMALLEST_COUNTS = 1e-18  # less is no number of counts, in whatever unit
 N_RESULTS = len(ELEMENTS) + 1  # the last tells what is unusual
 
 
@@ -30,14 +34,6 @@ class NetworkSettings(NamedTuple):
     def load(self) -> ensemble.Ensemble:
         """The ensemble, read once in each process."""
         return ensemble.load(self.path, self.device)
-
-
-def plausible(counts: np.ndarray | da.Array) -> np.ndarray | da.Array:
-    """Which counts are numbers that a detector can have given; NaN, infinity and 1e300 are not."""
-    limit = LARGEST_COUNTS
-    if np.issubdtype(counts.dtype, np.floating):
-        limit = min(limit, float(np.finfo(counts.dtype).max))  # half precision ends at 65504
-    return (counts >= -limit) & (counts <= limit)
 
 
 def predict_spectra(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,21 +18,29 @@ from dask.diagnostics import ProgressBar
 from hyperspy.api import preferences
 from hyperspy.signals import BaseSignal, LazySignal, Signal1D
 
-from hyperspy_eelsid import arguments
-from hyperspy_eelsid.edges import ELEMENTS, symbols, visible_groups
+from hyperspy_eelsid import arguments, method
+from hyperspy_eelsid.edges import ELEMENTS, element_index, symbols, visible_groups
 from hyperspy_eelsid.energy_axis import edge_range
-from hyperspy_eelsid.exceptions import InvalidSpectraError, UnknownElementError, WeightsError
+from hyperspy_eelsid.exceptions import (
+    InvalidSpectraError,
+    PixelError,
+    UnknownElementError,
+    WeightsError,
+)
 from hyperspy_eelsid.identification import ensemble, rules, saved, table, unusual
 from hyperspy_eelsid.identification.axis_offset import energy_offset
+from hyperspy_eelsid.identification.evidence import Jump, jumps, reason
 from hyperspy_eelsid.identification.network_input import to_network_input
 from hyperspy_eelsid.identification.relevance import relevance
 from hyperspy_eelsid.identification.unassigned import UnassignedEdge, unassigned_edges
+from hyperspy_eelsid.method import Method
 from hyperspy_eelsid.oxidation import white_lines
 from hyperspy_eelsid.signals import ElementProbability, PackedSignal, pack, unpack
 
 if TYPE_CHECKING:
     import dask.array as da
     import pandas as pd
+    from exspy.models import EELSModel
     from exspy.signals import EELSSpectrum
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -121,7 +130,13 @@ class ElementIdentification:
         return table.as_html(self._rows(), self._footer())
 
     def _rows(self) -> list[table.Row]:
-        return table.rows(self.elements, self.strength, self.fraction, self.edges, self.rivals)
+        rivals = {
+            element: {rival: values[rival] for rival in self.rivals[element]}
+            for element, values in self._where_found.items()
+        }
+        return table.rows(
+            self.elements, self.strength, self.fraction, self.edges, self.jumps, rivals
+        )
 
     def _footer(self) -> str:
         image = self.probability.axes_manager.navigation_dimension > 0
@@ -137,7 +152,7 @@ class ElementIdentification:
 
     def __contains__(self, element: str) -> bool:
         """Whether an element is found: ``"Ti" in found``."""
-        return symbols(element)[0] in self.elements
+        return ELEMENTS[element_index(element)] in self.elements
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.elements)
@@ -172,7 +187,7 @@ class ElementIdentification:
 
         Raises
         ------
-        IndexError
+        PixelError
             If there is no such pixel.
         InvalidSpectraError
             If the pixel was left out because it holds no valid spectrum.
@@ -190,7 +205,14 @@ class ElementIdentification:
         self.compute()
         valid = np.isfinite(self.probability.data[..., 0])
         if len(pixel) != valid.ndim:
-            raise IndexError(f"A pixel has {valid.ndim} indices here, not {len(pixel)}.")
+            raise PixelError(f"A pixel has {valid.ndim} indices here, not {len(pixel)}.")
+        sizes = valid.shape[::-1]
+        for index, size in zip(pixel, sizes, strict=True):
+            whole = isinstance(index, Integral) and not isinstance(index, bool)
+            if not whole or not -size <= index < size:
+                raise PixelError(
+                    f"The indices of a pixel are below {' x '.join(map(str, sizes))}, not {pixel!r:.80}."
+                )
         if not valid[pixel[::-1]]:
             raise InvalidSpectraError(f"The pixel {pixel} is masked or holds no valid spectrum.")
         return int((np.cumsum(valid).reshape(valid.shape) - 1)[pixel[::-1]])
@@ -306,7 +328,7 @@ class ElementIdentification:
 
         Raises
         ------
-        IndexError
+        PixelError
             If there is no such pixel.
         InvalidSpectraError
             If the pixel was left out because it holds no valid spectrum.
@@ -348,16 +370,51 @@ class ElementIdentification:
         """Major edge groups in the window and their onsets [eV], of each element that is found."""
         return {element: visible_groups(element, *self._window) for element in self.elements}
 
-    @property
+    @cached_property
+    def jumps(self) -> dict[str, dict[str, Jump]]:
+        """How the summed spectrum rises at each edge of the elements found, see ``Jump``.
+
+        Element -> edge group -> ``energy`` [eV], relative height ``step``, and ``significance`` in standard errors, by
+        the scatter of the channels below. Slow edges, and those on the structure of a stronger edge, rise less
+        clearly than they are seen by the networks.
+        """
+        edges = self.edges  # first, for it computes the spectrum of a lazy signal
+        offset = self.energy_offset or 0.0
+        return jumps(self.spectrum.data, self.energy, edges, offset)
+
+    @cached_property
+    def _where_found(self) -> dict[str, dict[str, float]]:
+        """Mean probabilities of all elements in the pixels in which each one reported is found."""
+        probability, found, elements = self._judgement
+        means = {i: probability[found[:, i]].mean(axis=0).tolist() for i in elements}
+        return {ELEMENTS[i]: dict(zip(ELEMENTS, mean, strict=True)) for i, mean in means.items()}
+
+    @cached_property
     def rivals(self) -> dict[str, list[str]]:
         """Elements that could be there instead of each one found, because their edges lie at the same place."""
-        probability, found, elements = self._judgement
-        reported = self.elements
-        result = {}
-        for i in elements:
-            rivals = rules.rivals_of(i, probability[found[:, i]].mean(axis=0), *self._window)
-            result[ELEMENTS[i]] = [rival for rival in rivals if rival not in reported]
-        return result
+        means = self._where_found
+        return {
+            element: [
+                rival
+                for rival in rules.rivals_of(
+                    ELEMENTS.index(element), np.array(list(mean.values())), *self._window
+                )
+                if rival not in means
+            ]
+            for element, mean in means.items()
+        }
+
+    @cached_property
+    def reasons(self) -> dict[str, dict[str, str]]:
+        """Why none of its :attr:`rivals` is found in the place of an element: element -> rival -> a sentence."""
+        spectrum = (self.spectrum.data, self.energy)
+        return {
+            element: {
+                rival: reason(element, rival, self._where_found[element], self._window, spectrum)
+                for rival in rivals
+            }
+            for element, rivals in self.rivals.items()
+        }
 
     def with_threshold(
         self, threshold: float, min_fraction: float | None = None
@@ -400,15 +457,23 @@ class ElementIdentification:
         """
         return replace(self, candidates=rules.candidates(elements, exclude))
 
-    def to_dataframe(self) -> pd.DataFrame:
-        """The elements that are found, a row each, strongest first.
+    def to_dataframe(self, model: EELSModel | None = None) -> pd.DataFrame:
+        """The elements that are found, a row each, strongest first, with what speaks for each of them.
+
+        Parameters
+        ----------
+        model
+            Fitted model of ``s.auto_model()``, for the amounts.
 
         Returns
         -------
         pd.DataFrame
-            A :class:`pandas.DataFrame` with the symbols as index and the columns
-            ``probability``, ``pixels``, ``fraction``, ``edges`` (group to onset energy
-            [eV]) and ``rivals``.
+            A :class:`pandas.DataFrame` with the symbols as index and the columns ``probability``, ``pixels``,
+            ``fraction``, ``edges`` (group to onset energy [eV]), ``rise`` (group to the rise of the summed spectrum
+            there in standard errors), ``rivals`` and ``reasons`` (rival to a sentence why it is not found). With a
+            model also ``atomic percent`` of the whole, ``error`` its standard error, ``fit`` (how many standard
+            errors the edge has in the fit of the sum: its second opinion) and ``fit pixels``, the share of pixels
+            whose amount is more than three standard errors; NaN for elements that the model leaves out.
         """
         import pandas as pd
 
@@ -417,11 +482,65 @@ class ElementIdentification:
             "pixels": self.pixels,
             "fraction": self.fraction,
             "edges": self.edges,
+            "rise": {
+                element: {group: jump.significance for group, jump in groups.items()}
+                for element, groups in self.jumps.items()
+            },
             "rivals": self.rivals,
+            "reasons": self.reasons,
         }
+        if model is not None:
+            from exspy.models import EELSModel
+
+            arguments.instance("model", model, EELSModel, "an EELS model")
+            total, sure = model.total_composition(), model.significance()
+            columns |= {
+                "atomic percent": {e: 100 * part.value for e, part in total.items()},
+                "error": {e: 100 * part.error for e, part in total.items()},
+                "fit": {e: opinion.total for e, opinion in sure.items()},
+                "fit pixels": {e: opinion.pixels for e, opinion in sure.items()},
+            }
         return pd.DataFrame(
-            {name: [values[e] for e in self.elements] for name, values in columns.items()},
+            {
+                name: [values.get(e, np.nan) for e in self.elements]
+                for name, values in columns.items()
+            },
             index=pd.Index(self.elements, name="element"),
+        )
+
+    def to_method(self, **fit: Any) -> Method:
+        """All settings and versions that repeat this identification with other data, and a fit after it.
+
+        Parameters
+        ----------
+        **fit
+            Arguments of ``s.auto_model()`` that belong to the method, e.g. ``beam_energy=200``; those that are not
+            given have the values that they have by default.
+
+        Returns
+        -------
+        hyperspy_eelsid.method.Method
+            What ``eelsid repeat`` reads when it is saved: ``found.to_method().save("method.json")``.
+
+        Raises
+        ------
+        hyperspy_eelsid.exceptions.ArgumentError
+            If an argument is none of ``auto_model``, or cannot be written as text.
+        """
+        if self.masked:
+            _logger.warning("A navigation mask is not part of a method.")
+        known = self.networks in ensemble.models() or not self.is_loaded
+        files = ensemble.load(self.networks).card.files if known else ()
+        elements = None if self.candidates == ELEMENTS else list(self.candidates)
+        return Method(
+            identification={
+                "threshold": self.threshold,
+                "min_fraction": self.min_fraction,
+                "elements": elements,
+                "networks": self.networks,
+            },
+            fit=method.with_defaults(fit),
+            weights={file.file: file.sha256 for file in files},
         )
 
     def explain(self, element: str, networks: str | Path | None = None) -> Signal1D:
@@ -481,13 +600,19 @@ class ElementIdentification:
         **kwargs
             Passed to :meth:`hyperspy.api.signals.BaseSignal.save`, e.g.
             ``overwrite=True``.
+
+        Raises
+        ------
+        ArgumentError
+            If `filename` is no name of a file.
         """
+        path = arguments.path("filename", filename)
         self.compute()
         entries = {name: getattr(self, name) for name in saved.ENTRIES}
         if self.oddities is not None:
             entries["oddities"] = self.oddities
         entries["candidates"] = list(self.candidates)
-        saved.save(self.probability, entries, filename, **kwargs)
+        saved.save(self.probability, entries, path, **kwargs)
 
     @classmethod
     def load(cls, filename: str | Path) -> ElementIdentification:
@@ -530,8 +655,11 @@ class ElementIdentification:
         list[Axes]
             The matplotlib axes of the spectrum and of the table.
         """
+        from matplotlib.figure import Figure
+
         from hyperspy_eelsid.identification.plot import plot_identification
 
+        arguments.instance("fig", fig, Figure, "a matplotlib figure", or_none=True)
         self.compute()
         return plot_identification(self.spectrum.data, self.energy, self.edges, self.strength, fig)
 

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Mapping, Sequence
 
 from hyperspy_eelsid.edges import ELEMENTS
+from hyperspy_eelsid.identification.evidence import Jump
 from hyperspy_eelsid.identification.unassigned import UnassignedEdge
 
 NOTABLE_OFFSET_EV = 5  # more than chemical shifts make
-COLUMNS = ("element", "probability", "pixels found in", "edges in the window [eV]", "alternatives")
+OVERWHELMING = 1000  # standard errors, of which no digit matters
+COLUMNS = (
+    "element",
+    "probability",
+    "pixels found in",
+    "edges in the window [eV]",
+    "rise [standard errors]",
+    "alternatives",
+)
 
 Row = tuple[str, ...]
 
@@ -19,7 +29,8 @@ def rows(
     probability: Mapping[str, float],
     fraction: Mapping[str, float],
     edges: Mapping[str, Mapping[str, float]],
-    rivals: Mapping[str, Sequence[str]],
+    jumps: Mapping[str, Mapping[str, Jump]],
+    rivals: Mapping[str, Mapping[str, float]],
 ) -> list[Row]:
     """A row for each element.
 
@@ -33,8 +44,10 @@ def rows(
         Fraction of the pixels in which each element is found.
     edges
         Edge groups of each element and their onsets [eV].
+    jumps
+        How the summed spectrum rises at them.
     rivals
-        Elements that could be there instead of each one.
+        Elements that could be there instead of each one, and their probabilities.
     """
     return [
         (
@@ -42,10 +55,20 @@ def rows(
             f"{probability[element]:.2f}",
             f"{fraction[element]:.1%}",
             ", ".join(f"{element}-{group} {onset:g}" for group, onset in edges[element].items()),
-            ", ".join(rivals[element]),
+            ", ".join(map(rise, jumps[element].values())),
+            ", ".join(f"{rival} ({value:.2f})" for rival, value in rivals[element].items()),
         )
         for element in elements
     ]
+
+
+def rise(jump: Jump) -> str:
+    """How clearly a spectrum rises at an edge, for a table."""
+    if math.isnan(jump.significance):
+        return "at the border"
+    if not jump.is_seen:
+        return "not clear"
+    return f"{jump.significance:.0f}" if jump.significance < OVERWHELMING else "over 1000"
 
 
 def footer(
@@ -86,7 +109,7 @@ def footer(
     )
     odd = ", ".join(unusual)
     return (
-        f"threshold {threshold:g}{pixels}{among}, networks {networks}"
+        f"threshold {threshold:g}{pixels}{among}; neural networks {networks!r}"
         f"{hint if abs(offset) >= NOTABLE_OFFSET_EV else ''}"
         f"{f'; an edge of no element found is at {steps}' if steps else ''}"
         f"{f'; unusual: {odd}' if odd else ''}"

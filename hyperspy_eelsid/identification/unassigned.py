@@ -68,12 +68,9 @@ def unassigned_edges(
     elements
         Symbols of the elements that are found.
     """
-    spectrum = to_network_input(counts, energy)
-    recorded = np.flatnonzero(spectrum)
-    if len(recorded) < BELOW_EV + RISE_EV + ABOVE_EV:
+    centre, step, significance = steps(counts, energy)
+    if not centre.size:
         return []
-    first, last = recorded[0], recorded[-1]
-    centre, step, significance = _steps(spectrum[first : last + 1], first)
     there = set(elements)
     known = np.array([edge.onset_energy for edge in EDGES if edge.element in there])
     beyond = centre[:, None] - known
@@ -88,6 +85,24 @@ def unassigned_edges(
         )
         for i in order
     ]
+
+
+def steps(counts: np.ndarray, energy: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Energies at which a step was looked for [eV], its relative height, and its significance; all shape (n,).
+
+    Parameters
+    ----------
+    counts
+        Shape (n_channels,).
+    energy
+        Energies of the channels [eV], shape (n_channels,).
+    """
+    spectrum = to_network_input(counts, energy)
+    recorded = np.flatnonzero(spectrum)
+    if len(recorded) < BELOW_EV + RISE_EV + ABOVE_EV:
+        return (np.empty(0),) * 3
+    first, last = recorded[0], recorded[-1]
+    return _steps(spectrum[first : last + 1], first)
 
 
 def _steps(spectrum: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -21,6 +21,8 @@ from hyperspy_eelsid import energy_axis
 
 _logger = logging.getLogger(__name__)
 
+BEGINNING = "What is found may be wrong, for the spectra are unusual:"
+
 
 class Oddity(IntFlag):
     """What is odd about a spectrum; several add up."""
@@ -72,12 +74,15 @@ def in_words(oddities: int | np.integer) -> tuple[str, ...]:
     return tuple(words for oddity, words in _WORDS.items() if int(oddities) & oddity)
 
 
+def warning(reasons: Sequence[str]) -> str:
+    """The sentence that tells that a result is unusual."""
+    return f"{BEGINNING} {', '.join(reasons)}."
+
+
 def warn(reasons: Sequence[str]) -> None:
     """Tell the log that a result is unusual, if there are reasons."""
     if reasons:
-        _logger.warning(
-            "What is found may be wrong, for the spectra are unusual: %s.", ", ".join(reasons)
-        )
+        _logger.warning(warning(reasons))
 
 
 def oddities(spectra: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "deconvolution": ["KramersKronig"],
         "estimate": ["Estimate"],
         "loss_peak": ["LossPeak"],
+        "thickness": ["thickness"],
         "zero_loss": ["model_zero_loss_peak", "remove_zero_loss_peak"],
         "network": ["NetworkMethod"],
         "result": ["ZeroLossPeak"],

@@ -48,6 +48,7 @@ class BandGap(Mapping):
     peak: ZeroLossBands
 
     def __getitem__(self, kind: str) -> Onset:
+        arguments.label("kind", kind, self.onsets)
         return self.onsets[kind]
 
     def __iter__(self):
@@ -117,8 +118,11 @@ class BandGap(Mapping):
         Figure
             The matplotlib figure.
         """
+        from matplotlib.figure import Figure
+
         from hyperspy_eelsid.low_loss.plot import plot_band_gap
 
+        arguments.instance("figure", figure, Figure, "a matplotlib figure", or_none=True)
         return plot_band_gap(self.onsets, self.peak, figure)
 
 

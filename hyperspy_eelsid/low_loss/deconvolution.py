@@ -53,6 +53,7 @@ def fourier_log_deconvolution(
     peaks: ZeroLossBands, samples: int, show_progressbar: bool | None
 ) -> Estimate:
     """Single scattering, see :meth:`ZeroLossPeak.fourier_log_deconvolution`."""
+    arguments.flag("show_progressbar", show_progressbar, or_none=True)
     axis = peaks.model.axis
     values = over_draws(peaks, SingleScattering(axis), (axis.size,), samples)
     values = _computed(values.astype(np.float32), peaks, show_progressbar)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
+from hyperspy_eelsid import arguments
 from hyperspy_eelsid.exceptions import ArgumentError
 from hyperspy_eelsid.low_loss.bands import ZeroLossBands
 from hyperspy_eelsid.low_loss.binned import BIN_WIDTHS, BinnedCounts
@@ -50,6 +51,7 @@ def fit_loss_peak(
     peaks: ZeroLossBands, energy_range: tuple[float, float], show_progressbar: bool | None
 ) -> LossPeak:
     """Fit a peak, see :meth:`ZeroLossPeak.fit_loss_peak`."""
+    arguments.flag("show_progressbar", show_progressbar, or_none=True)
     fitter = PeakFitter.of(peaks.model, energy_range)
     values = compute(peaks.per_pixel(fitter, (3, 3)), show_progressbar)
     values = np.moveaxis(values, (-2, -1), (0, 1))

@@ -15,7 +15,6 @@ from scipy.cluster.vq import kmeans2
 from scipy.special import expit, ndtr
 
 from hyperspy_eelsid import arguments
-from hyperspy_eelsid.exceptions import ArgumentError
 from hyperspy_eelsid.low_loss.noise import Noise
 from hyperspy_eelsid.low_loss.peak import Axis
 from hyperspy_eelsid.low_loss.survey import Survey, per_pixel, summed
@@ -68,10 +67,9 @@ class NetworkMethod:
     def __post_init__(self) -> None:
         arguments.whole_number("replicas", self.replicas)
         arguments.whole_number("clusters", self.clusters)
-        if self.axis not in AXES:
-            raise ArgumentError(f"axis is one of {', '.join(map(repr, AXES))}, not {self.axis!r}.")
-        if self.pseudo_data is not None and not self.pseudo_data > 0:
-            raise ArgumentError(f"pseudo_data is a positive energy [eV], not {self.pseudo_data!r}.")
+        arguments.option("axis", self.axis, AXES)
+        if self.pseudo_data is not None:
+            arguments.positive("pseudo_data", self.pseudo_data)
 
 
 @dataclass(frozen=True, eq=False)

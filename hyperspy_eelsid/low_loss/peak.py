@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hyperspy_eelsid.energy_axis import in_order
-from hyperspy_eelsid.exceptions import EnergyAxisError, SignalTypeError, ZeroLossError
+from hyperspy_eelsid.energy_axis import check_eels, in_order
+from hyperspy_eelsid.exceptions import EnergyAxisError, ZeroLossError
 
 if TYPE_CHECKING:
     from exspy.signals import EELSSpectrum
@@ -53,18 +53,14 @@ def low_loss_signal(signal: EELSSpectrum) -> tuple[EELSSpectrum, Axis]:
 
     Raises
     ------
+    SignalTypeError
+        If it is no EELS signal.
     EnergyAxisError
         If the axis is not uniform, not one of energies, or too short.
     ZeroLossError
         If the axis does not hold the zero loss.
     """
-    from exspy.signals import EELSSpectrum
-
-    if not isinstance(signal, EELSSpectrum):
-        raise SignalTypeError(
-            f"A zero-loss peak is modelled in an EELSSpectrum, not in a {type(signal).__name__}. Use "
-            "s.set_signal_type('EELS')."
-        )
+    check_eels(signal)
     signal = in_order(signal)
     axis = signal.axes_manager.signal_axes[0]
     if not axis.is_uniform:

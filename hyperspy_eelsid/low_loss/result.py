@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hyperspy_eelsid.arguments import whole_number
+from hyperspy_eelsid.arguments import instance, whole_number
 from hyperspy_eelsid.low_loss.band_gap import BandGap, band_gap
 from hyperspy_eelsid.low_loss.bands import ZeroLossBands
 from hyperspy_eelsid.low_loss.deconvolution import (
@@ -14,7 +14,7 @@ from hyperspy_eelsid.low_loss.deconvolution import (
 )
 from hyperspy_eelsid.low_loss.estimate import Estimate
 from hyperspy_eelsid.low_loss.loss_peak import LossPeak, fit_loss_peak
-from hyperspy_eelsid.low_loss.thickness import thickness
+from hyperspy_eelsid.low_loss.thickness import thickness_of_peaks
 
 if TYPE_CHECKING:
     from hyperspy.signals import BaseSignal
@@ -160,7 +160,7 @@ class ZeroLossPeak(ZeroLossBands):
         <Signal2D, title: thickness (nm), dimensions: (|20, 3)>
         """
         whole_number("samples", samples)
-        return thickness(self, density, mean_free_path, method, samples, show_progressbar)
+        return thickness_of_peaks(self, density, mean_free_path, method, samples, show_progressbar)
 
     def fourier_log_deconvolution(
         self, samples: int = 30, show_progressbar: bool | None = None
@@ -281,6 +281,9 @@ class ZeroLossPeak(ZeroLossBands):
         Figure
             The matplotlib figure.
         """
+        from matplotlib.figure import Figure
+
         from hyperspy_eelsid.low_loss.plot import plot_zero_loss
 
+        instance("figure", figure, Figure, "a matplotlib figure", or_none=True)
         return plot_zero_loss(self, figure)

@@ -102,8 +102,8 @@ def model_zero_loss_peak(
         If the energy axis cannot be used.
     InvalidSpectraError
         If no spectrum has finite, positive counts.
-    ValueError
-        If `method` is unknown.
+    ArgumentError
+        If `method` is unknown, or another argument is none of its values.
 
     References
     ----------
@@ -119,8 +119,7 @@ def model_zero_loss_peak(
     """
     networks = method if isinstance(method, NetworkMethod) else NetworkMethod()
     method = "network" if isinstance(method, NetworkMethod) else method
-    if method not in METHODS:
-        raise ValueError(f"method is one of {', '.join(map(repr, METHODS))}, not {method!r}.")
+    arguments.option("method", method, METHODS)
     session = _Session()
     if zlp_range is not None:
         zlp_range = arguments.window("zlp_range", zlp_range)

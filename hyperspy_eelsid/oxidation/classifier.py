@@ -294,6 +294,7 @@ class OxidationStateClassifier:
             If the folder is there.
         """
         folder = arguments.path("folder", folder)
+        arguments.flag("overwrite", overwrite)
         folder.mkdir(parents=True, exist_ok=overwrite)
         for name in (NETWORK, REFERENCES, CARD):
             shutil.copyfile(self.folder / name, folder / name)
@@ -320,8 +321,23 @@ class OxidationStateClassifier:
         Parameters
         ----------
         vectors
-            Of :attr:`preparation`, not normalised.
+            Of :attr:`preparation`, not normalised, shape (n, n_energies).
+
+        Raises
+        ------
+        ArgumentError
+            If they are not finite numbers of that shape.
         """
+        vectors = np.asarray(vectors)
+        channels = len(self.preparation.energy)
+        if (
+            vectors.dtype.kind not in "fiu"
+            or vectors.shape[1:] != (channels,)
+            or not np.isfinite(vectors).all()
+        ):
+            raise ArgumentError(
+                f"vectors must be finite numbers of the shape (n, {channels}), not {vectors!r:.80}."
+            )
         inputs = self.preparation.normalised(vectors).astype(np.float32)
         probability = _networks(self.folder, self._digest).predict(inputs, BATCH_SIZE)
         return probability, (_compared(vectors) @ self.references.T).max(axis=1)

@@ -12,14 +12,14 @@ from hyperspy.signals import BaseSignal
 
 from hyperspy_eelsid import arguments
 from hyperspy_eelsid.edges import EDGES, element_edges
-from hyperspy_eelsid.energy_axis import in_order
+from hyperspy_eelsid.energy_axis import check_eels, in_order
 from hyperspy_eelsid.exceptions import (
     ArgumentError,
     EnergyAxisError,
-    SignalTypeError,
     ThicknessError,
     UnknownElementError,
 )
+from hyperspy_eelsid.low_loss.thickness import relative_thickness
 from hyperspy_eelsid.signals import pixel_map
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ LEAST_AFTER_EV = 4.0  # of the second line and what the level of the continuum i
 BACKGROUND_EV = 50.0  # what is kept before the first line
 TAIL_EV = 20.0  # and after the second
 LARGEST_THICKNESS = 0.6  # mean free paths
-LEAST_LOW_LOSS_EV = 40.0
 # 2p -> 3d and 3d -> 4f; of Zn and of Lu the shells are full
 _SERIES = {("L3", "L2"): range(21, 30), ("M5", "M4"): range(57, 71)}
 SERIES_ELEMENTS = tuple(
@@ -164,7 +163,7 @@ class Region:
         ThicknessError
             If most of the specimen is too thick.
         """
-        check_type(signal)
+        check_eels(signal)
         arguments.number("energy_offset", energy_offset)
         signal = in_order(signal)
         _check_window(signal.axes_manager.signal_axes[0].axis - energy_offset, edge)
@@ -174,7 +173,7 @@ class Region:
 
     def _thin(self, low_loss: EELSSpectrum) -> Region:
         """The region with NaN where the specimen is too thick."""
-        thickness = relative_thickness(low_loss)
+        thickness = relative_thickness(low_loss)[0]
         shape = self.spectra.shape[:-1]
         if thickness.shape not in ((1,), shape):
             raise ArgumentError(
@@ -258,45 +257,9 @@ class Region:
         return pixel_map(self.signal, values, title, quantity)
 
 
-def relative_thickness(low_loss: EELSSpectrum) -> np.ndarray:
-    """Thickness in mean free paths, the logarithm of all over elastic intensity, navigation shape or (1,).
-
-    R. F. Egerton, Electron Energy-Loss Spectroscopy, 3rd ed., equation (5.1).
-    """
-    check_type(low_loss)
-    low_loss = in_order(low_loss)
-    axis = low_loss.axes_manager.signal_axes[0].axis
-    if axis[0] > 0 or axis[-1] < LEAST_LOW_LOSS_EV:
-        raise EnergyAxisError(
-            f"A low loss holds the zero-loss peak and {LEAST_LOW_LOSS_EV:g} eV; this one goes from {axis[0]:g} to "
-            f"{axis[-1]:g} eV."
-        )
-    mean = low_loss if not low_loss.axes_manager.navigation_dimension else low_loss.mean()
-    if mean._lazy:
-        mean.compute(show_progressbar=False)
-    end = float(mean.estimate_elastic_scattering_threshold().data[0])
-    intensity = low_loss.data
-    total, elastic = dask.compute(intensity.sum(axis=-1), intensity[..., axis < end].sum(axis=-1))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.atleast_1d(np.log(np.asarray(total, float) / elastic))
-
-
 def usable(spectra: np.ndarray) -> np.ndarray:
     """Which spectra are finite in all channels and hold counts, bool, shape (n,)."""
     return np.isfinite(spectra).all(axis=1) & (spectra != 0).any(axis=1)
-
-
-def check_type(signal: EELSSpectrum) -> None:
-    """Raise where a signal is no EELS signal with one energy axis."""
-    if (
-        not isinstance(signal, BaseSignal)
-        or signal.metadata.get_item("Signal.signal_type") != "EELS"
-        or len(signal.axes_manager.signal_axes) != 1
-    ):
-        raise SignalTypeError(
-            f"Oxidation states are read from EELS signals, not from {signal!r}. If it is one, say so with "
-            "s.set_signal_type('EELS')."
-        )
 
 
 def _check_window(axis: np.ndarray, edge: WhiteLineEdge) -> None:

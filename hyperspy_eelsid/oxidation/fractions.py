@@ -13,6 +13,7 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from hyperspy_eelsid import arguments
+from hyperspy_eelsid.energy_axis import check_eels
 from hyperspy_eelsid.exceptions import ArgumentError, EnergyAxisError, UnknownElementError
 from hyperspy_eelsid.oxidation.background import (
     LEAST_COUNTS,
@@ -24,7 +25,7 @@ from hyperspy_eelsid.oxidation.background import (
     smooth,
     variance_of,
 )
-from hyperspy_eelsid.oxidation.edge import SERIES_ELEMENTS, Region, WhiteLineEdge, check_type
+from hyperspy_eelsid.oxidation.edge import SERIES_ELEMENTS, Region, WhiteLineEdge
 from hyperspy_eelsid.oxidation.mixture import (
     FINE_EV,
     MARGIN_EV,
@@ -104,7 +105,14 @@ class OxidationFractions:
     residual: EELSSpectrum
 
     def __getitem__(self, label: str) -> BaseSignal:
-        """Map of the fraction of a reference."""
+        """Map of the fraction of a reference.
+
+        Raises
+        ------
+        UnknownLabelError
+            If there is no such reference.
+        """
+        arguments.label("label", label, self.fractions)
         return self.fractions[label]
 
     def __repr__(self) -> str:
@@ -204,7 +212,7 @@ def oxidation_fractions(
         raise ArgumentError(f"align is 'image', 'pixel' or None, not {align!r}.")
     arguments.flag("broaden", broaden)
     arguments.flag("normalise", normalise, or_none=True)
-    check_type(signal)
+    check_eels(signal)
     labelled = _labelled(references)
     white_lines = _edge(labelled, edge)
     if white_lines.element == "Fe" and align is not None:
@@ -230,7 +238,7 @@ def _labelled(
     else:
         references = arguments.items("references", references)
         for reference in references:
-            check_type(reference)
+            check_eels(reference, "references")
         labels = [
             reference.metadata.General.title or f"reference {number}"
             for number, reference in enumerate(references, start=1)
@@ -245,7 +253,7 @@ def _labelled(
             f"Fractions are of 2 to {MOST_REFERENCES} references, not of {len(labelled)}."
         )
     for label, reference in labelled.items():
-        check_type(reference)
+        check_eels(reference, "references")
         if reference.axes_manager.navigation_size > 1:
             raise ArgumentError(
                 f"The reference {label!r} is an image of {reference.axes_manager.navigation_size} spectra; give one "

@@ -139,7 +139,9 @@ def _chosen(known: tuple[Ion, ...], charge: int, ten_dq: float | None) -> Ion:
     fitting = [ion for ion in of_charge if not ion.distorted and abs(ion.ten_dq - ten_dq) < 0.01]
     if not fitting:
         options = ", ".join(f"{ion.ten_dq:g}" for ion in of_charge if not ion.distorted)
-        raise UnknownElementError(f"Unknown crystal field {ten_dq:g} eV, options are {options}.")
+        raise UnknownElementError(
+            f"Unknown crystal field ten_dq={ten_dq:g} eV, options are {options}."
+        )
     return fitting[0]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hyperspy_eelsid import arguments
 from hyperspy_eelsid.exceptions import ArgumentError
 from hyperspy_eelsid.oxidation.background import background_window
 from hyperspy_eelsid.oxidation.classifier import LEAST_SIMILARITY, OxidationStateClassifier
@@ -53,7 +54,14 @@ class OxidationStates:
     edge: str
 
     def __getitem__(self, label: str) -> BaseSignal:
-        """Map of the probability of a state."""
+        """Map of the probability of a state.
+
+        Raises
+        ------
+        UnknownLabelError
+            If the classifier has no such state.
+        """
+        arguments.label("label", label, self.probabilities)
         return self.probabilities[label]
 
     def __repr__(self) -> str:

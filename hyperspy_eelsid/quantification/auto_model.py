@@ -12,25 +12,33 @@ from exspy.components import EELSCLEdge
 from exspy.models import EELSModel
 from hyperspy.components1d import PowerLaw
 
+from hyperspy_eelsid import arguments
 from hyperspy_eelsid._upstream import with_data
 from hyperspy_eelsid.edges import Edge, edges_in_window, symbols, visible_groups
 from hyperspy_eelsid.edges.component import CoreLossEdge
 from hyperspy_eelsid.edges.fine_structure import FineStructure
-from hyperspy_eelsid.energy_axis import edge_range, in_order, measured_window, on_a_uniform_axis
+from hyperspy_eelsid.energy_axis import (
+    check_eels,
+    edge_range,
+    in_order,
+    measured_window,
+    on_a_uniform_axis,
+)
 from hyperspy_eelsid.exceptions import ArgumentError, InstallationError, UnknownElementError
 from hyperspy_eelsid.low_loss import ZeroLossPeak
 from hyperspy_eelsid.microscope import PARAMETERS, required_parameters
 from hyperspy_eelsid.quantification.image_shifts import onset_shifts
 from hyperspy_eelsid.quantification.linear_model import (
     LinearModel,
+    averages,
     fit_linear,
-    mean_spectrum,
     recorded_channels,
     scale_parameter,
 )
 from hyperspy_eelsid.quantification.low_loss_checks import (
     check_shape,
     check_zero_loss,
+    warn_of_thickness,
     with_exposure_ratio,
 )
 from hyperspy_eelsid.quantification.near_edge_structure import (
@@ -40,6 +48,7 @@ from hyperspy_eelsid.quantification.near_edge_structure import (
     in_regions,
     mode_and_width,
     regions,
+    warn_of_plural_scattering,
 )
 from hyperspy_eelsid.quantification.pixel_shifts import (
     estimate_onset_shifts,
@@ -140,20 +149,24 @@ def auto_model(
     EnergyAxisError
         If the energy axis is not uniform, or not one of energies.
     ArgumentError
-        If `fine_structure`, `GOS` or a parameter of the microscope is none of its values, or if the low loss has
-        another shape, no zero-loss peak at zero, or a saturated one.
-    ValueError
-        If `onset_shift` is none of its values.
+        If an argument or a parameter of the microscope is none of its values, or if the low loss has another shape,
+        no zero-loss peak at zero, or a saturated one.
     """
     mode, width = mode_and_width(fine_structure)
     _check_gos(GOS)
-    if onset_shift not in ("image", "pixel", None):
-        raise ValueError(f"onset_shift is 'image', 'pixel' or None, not {onset_shift!r}.")
+    exponents = arguments.numbers("background", background)
+    if onset_shift is not None:
+        arguments.option("onset_shift", onset_shift, ("image", "pixel"))
+    arguments.flag("fit", fit)
+    arguments.flag("show_progressbar", show_progressbar, or_none=True)
+    if low_loss_exposure_ratio is not None:
+        arguments.positive("low_loss_exposure_ratio", low_loss_exposure_ratio)
     signal, energy = on_a_uniform_axis(signal)
     if isinstance(low_loss, ZeroLossPeak):
         # both parts, NaN where a saturated or missing peak tells no number of electrons
         low_loss = low_loss.zlp + low_loss.inelastic
     if low_loss is not None:
+        check_eels(low_loss, "low_loss")
         low_loss = in_order(low_loss)
         check_shape(signal, low_loss)
         low_loss = with_exposure_ratio(signal, low_loss, low_loss_exposure_ratio)
@@ -163,14 +176,22 @@ def auto_model(
         convergence_angle=convergence_angle,
         collection_angle=collection_angle,
     )
+    from hyperspy_eelsid.identification import ElementIdentification, identify_elements
+
+    arguments.instance(
+        "identification",
+        identification,
+        ElementIdentification,
+        "what identify_elements found",
+        or_none=True,
+    )
     if elements is None:
         if identification is None:
-            from hyperspy_eelsid.identification import identify_elements
-
             identification = identify_elements(signal, show_progressbar=show_progressbar)
         elements = identification.elements
     elements = symbols(elements)
-    mean = mean_spectrum(signal.data)
+    known = averages(signal.data)
+    mean = known.mean
     recorded = recorded_channels(mean)
     window = measured_window(energy[recorded])
     # of each element the major edges that an identification can see
@@ -185,10 +206,11 @@ def auto_model(
         low_loss = _in_all_pixels(low_loss, signal)
     model = EELSModel(signal, auto_background=False, auto_add_edges=False, low_loss=low_loss)
     linear = LinearModel(model)
-    linear.remember_mean(mean)
+    linear.remember(known)
     if low_loss is not None:
         check_zero_loss(low_loss.axes_manager[-1].axis, linear.mean_low_loss)
-    for exponent in background:
+        warn_of_thickness(low_loss.axes_manager[-1].axis, linear.mean_low_loss)
+    for exponent in exponents:
         power_law = PowerLaw(r=exponent)
         power_law.name = f"Background_r{exponent:g}"
         power_law.r.free = False
@@ -217,6 +239,8 @@ def auto_model(
         fit_linear(model, show_progressbar)
     if fit:
         warn_of_doubtful(model)
+        if low_loss is None:
+            warn_of_plural_scattering(model)
     return model
 
 

@@ -22,6 +22,8 @@ class LinearFit:
     n_free
         Number of the last columns whose factors may be negative. They are eliminated first, so that they cost no more
         than a product of matrices; one that depends linearly on those before it has the factor zero.
+    variance
+        Of the noise of a spectrum, shape (n_channels,), where it is not that of counted electrons.
 
     Attributes
     ----------
@@ -33,11 +35,20 @@ class LinearFit:
     C. L. Lawson and R. J. Hanson, Solving Least Squares Problems, Prentice-Hall 1974, chapter 23.
     """
 
-    def __init__(self, columns: np.ndarray, expected: np.ndarray, n_free: int = 0) -> None:
+    def __init__(
+        self,
+        columns: np.ndarray,
+        expected: np.ndarray,
+        n_free: int = 0,
+        variance: np.ndarray | None = None,
+    ) -> None:
         self._columns = columns
         self._n_bounded = n_bounded = columns.shape[1] - n_free
-        self._expected = np.maximum(expected, max(expected.max() * 1e-6, 1e-30))
-        weight = 1 / np.sqrt(self._expected)
+        self._counted = variance is None
+        if self._counted:
+            expected = variance = np.maximum(expected, _floor(expected))
+        self._expected, self._variance = expected, np.maximum(variance, _floor(variance))
+        weight = 1 / np.sqrt(self._variance)
         weighted = columns * weight[:, None]
         self._scale = np.linalg.norm(weighted, axis=0)
         if not self._scale[:n_bounded].all():
@@ -110,7 +121,8 @@ class LinearFit:
         -------
         factors, errors : Factors of the columns and their standard errors, shape (n_spectra, n_columns) each; the
             error of a free column that depends on others is NaN.
-        chisq : Sum of squared residuals over the Poisson variance of the fit, shape (n_spectra,).
+        chisq : Sum of squared residuals over the Poisson variance of the fit, or that of the noise that is given,
+            shape (n_spectra,).
         n_used : Number of columns that are not held at zero, shape (n_spectra,).
 
         Notes
@@ -137,16 +149,23 @@ class LinearFit:
         )
         n_used = (bounded > 0).sum(axis=1) + n
         fitted = factors / self._scale @ self._columns.T
-        floor = 1e-6 * fitted.max(axis=1, keepdims=True, initial=1e-30)
-        chisq = ((counts - fitted) ** 2 / np.maximum(fitted, floor)).sum(axis=1)
+        noise, variance = self._variance, np.ones(len(counts))
+        if self._counted:
+            noise = np.maximum(fitted, 1e-6 * fitted.max(axis=1, keepdims=True, initial=1e-30))
+            # the weights are those of the mean spectrum: variances grow with the counts of the spectrum
+            variance = np.maximum(counts.sum(axis=1) / self._expected.sum(), 0)
+        chisq = ((counts - fitted) ** 2 / noise).sum(axis=1)
         freedom = counts.shape[1] - n_used
-        # the weights are those of the mean spectrum: variances grow with the counts of the spectrum
-        variance = np.maximum(counts.sum(axis=1) / self._expected.sum(), 0)
         variance *= np.where(freedom > 0, chisq / np.maximum(freedom, 1), 1.0)
         patterns, which = np.unique(bounded > 0, axis=0, return_inverse=True)
         error = np.sqrt([self._variances(used) for used in patterns])
         errors = np.sqrt(variance)[:, None] * error[which.ravel()]
         return factors / self._scale, errors / self._scale, chisq, n_used
+
+
+def _floor(values: np.ndarray) -> float:
+    """What is as good as nothing beside some values."""
+    return max(values.max() * 1e-6, 1e-30)
 
 
 def robust_ratio(

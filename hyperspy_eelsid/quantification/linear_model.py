@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dask
 import dask.array as da
@@ -14,19 +14,22 @@ import numpy as np
 from dask.array.core import slices_from_chunks
 from dask.base import get_scheduler
 from exspy.components import EELSCLEdge
+from exspy.models import EELSModel
 from hyperspy.api import preferences
 from hyperspy.components1d import PowerLaw
+from scipy.ndimage import median_filter
 from scipy.signal import fftconvolve
 from tqdm import tqdm
 from tqdm.dask import TqdmCallback
 
+from hyperspy_eelsid import arguments
 from hyperspy_eelsid._upstream import convolution_energies, fitted_channels
 from hyperspy_eelsid.edges.fine_structure import FineStructure
+from hyperspy_eelsid.energy_axis import plausible
 from hyperspy_eelsid.exceptions import InvalidSpectraError
 from hyperspy_eelsid.quantification.least_squares import LinearFit
 
 if TYPE_CHECKING:
-    from exspy.models import EELSModel
     from hyperspy.component import Component, Parameter
 
 _logger = logging.getLogger(__name__)
@@ -38,6 +41,8 @@ LARGE_BLOCK_GB = 1.0  # worth a word before it is read
 DARK_CHANNELS = 4
 LINE_CHANNELS = 20
 DARKER = 0.05
+SAMPLED_PIXELS = 2000  # tell the noise
+NOISE_CHANNELS = 51  # that share it
 
 
 class LinearModel:
@@ -53,6 +58,7 @@ class LinearModel:
     """
 
     def __init__(self, model: EELSModel) -> None:
+        arguments.instance("model", model, EELSModel, "an EELS model")
         self.model = model
 
     @property
@@ -111,7 +117,7 @@ class LinearModel:
     def without_structures(self) -> LinearModel:
         """The same model without its fine structures: neither their parts nor their channels."""
         other = LinearModel(self.model)
-        other.mean, other.structures = self.mean, []
+        other.averages, other.structures = self.averages, []
         outside = np.ones(len(self.energy), bool)
         for structure in self.structures:
             above = self.energy - structure.onset_energy.map["values"].mean()
@@ -131,28 +137,33 @@ class LinearModel:
         )
 
     @cached_property
+    def averages(self) -> Averages:
+        """Mean spectrum and noise of all spectra; see :func:`averages`."""
+        return self._averages(self.model.signal.data)
+
+    @property
     def mean(self) -> np.ndarray:
-        """Mean spectrum, shape (n_channels,); see :func:`mean_spectrum`."""
-        return self._mean(self.model.signal.data)
+        """Mean spectrum, shape (n_channels,)."""
+        return self.averages.mean
 
     @cached_property
     def mean_low_loss(self) -> np.ndarray | None:
         """Mean low-loss spectrum, shape (n_low_loss,), or None."""
-        return self._mean(self.model.low_loss.data) if self.model.convolved else None
+        return self._averages(self.model.low_loss.data).mean if self.model.convolved else None
 
-    def _mean(self, spectra: np.ndarray | da.Array) -> np.ndarray:
+    def _averages(self, spectra: np.ndarray | da.Array) -> Averages:
         if not isinstance(spectra, da.Array):  # which may change
-            return mean_spectrum(spectra)
-        means = self.model.__dict__.setdefault("_means_of_lazy_spectra", {})
-        if spectra.name not in means:
-            means[spectra.name] = mean_spectrum(spectra)
-        return means[spectra.name]
+            return averages(spectra)
+        known = self.model.__dict__.setdefault("_averages_of_lazy_spectra", {})
+        if spectra.name not in known:
+            known[spectra.name] = averages(spectra)
+        return known[spectra.name]
 
-    def remember_mean(self, mean: np.ndarray) -> None:
-        """Take a mean of the spectra that is known already."""
-        self.mean = mean
+    def remember(self, known: Averages) -> None:
+        """Take averages of the spectra that are known already."""
+        self.averages = known
         if isinstance(self.model.signal.data, da.Array):
-            self.model.__dict__["_means_of_lazy_spectra"] = {self.model.signal.data.name: mean}
+            self.model.__dict__["_averages_of_lazy_spectra"] = {self.model.signal.data.name: known}
 
     @cached_property
     def onset_parameters(self) -> list[Parameter]:
@@ -192,7 +203,13 @@ class LinearModel:
 
     def fit_of(self, columns: np.ndarray) -> LinearFit:
         """Fit in the fitted channels with a design matrix, shape (n_channels, n_parts + n_knots)."""
-        return LinearFit(columns[self.channels], self.mean[self.channels], self.n_knots)
+        variance = self.averages.variance
+        return LinearFit(
+            columns[self.channels],
+            self.mean[self.channels],
+            self.n_knots,
+            None if variance is None else variance[self.channels],
+        )
 
     @property
     def factors(self) -> np.ndarray:
@@ -241,7 +258,7 @@ class LinearModel:
             pixels: np.ndarray, counts: np.ndarray, low_loss: np.ndarray | None
         ) -> tuple[np.ndarray, Any]:
             counts = np.asarray(counts, np.float64).reshape(len(pixels), -1)
-            counts = np.where(np.isinf(counts), np.nan, counts)
+            counts = np.where(plausible(counts), counts, np.nan)
             if low_loss is not None:
                 low_loss = np.asarray(low_loss).reshape(len(pixels), -1)
             return function(pixels, counts, low_loss)
@@ -535,21 +552,35 @@ def _shapes(parts: list[list[Component]], energy: np.ndarray) -> np.ndarray:
     return np.stack(columns, axis=1)
 
 
-def mean_spectrum(spectra: np.ndarray | da.Array) -> np.ndarray:
-    """Mean of all spectra with finite counts, in double precision; lazy spectra are read once.
+class Averages(NamedTuple):
+    """What is known of all spectra together.
+
+    Parameters
+    ----------
+    mean
+        Mean spectrum, shape (n_channels,).
+    variance
+        Of the noise in a spectrum, shape (n_channels,); None where no count is negative, so that they may be electrons,
+        whose noise their number tells.
+    """
+
+    mean: np.ndarray
+    variance: np.ndarray | None
+
+
+def averages(spectra: np.ndarray | da.Array) -> Averages:
+    """Mean of all spectra with finite counts, in double precision, and their noise; lazy spectra are read once.
 
     Where no spectrum is finite in all channels, because some are masked, each channel has the mean of its own;
     those that are not finite in as many spectra as the others are NaN.
+
+    Negative counts are what is left when something was subtracted, a background or the dark current of a detector. It
+    has left its noise, of which the counts tell nothing; but the scatter of neighbouring channels does.
 
     Parameters
     ----------
     spectra
         Shape (..., n_channels).
-
-    Returns
-    -------
-    np.ndarray
-        Shape (n_channels,).
 
     Raises
     ------
@@ -557,16 +588,53 @@ def mean_spectrum(spectra: np.ndarray | da.Array) -> np.ndarray:
         If nothing is finite.
     """
     navigation = tuple(range(spectra.ndim - 1))
-    finite = np.isfinite(spectra)
+    finite = plausible(spectra)
     good = finite.all(axis=-1)
     total = np.where(good[..., None], spectra, 0).sum(axis=navigation, dtype=np.float64)
     own = np.where(finite, spectra, 0).sum(axis=navigation, dtype=np.float64)
-    total, number, own, numbers = dask.compute(total, good.sum(), own, finite.sum(axis=navigation))
+    step = max(1, int(np.ceil((good.size / SAMPLED_PIXELS) ** (1 / max(1, good.ndim)))))
+    sample = spectra[(slice(None, None, step),) * good.ndim]
+    total, number, own, numbers, sample = dask.compute(
+        total, good.sum(), own, finite.sum(axis=navigation), sample
+    )
     if number:
-        return np.asarray(total / number, np.float64)
-    if not numbers.any():
+        mean = np.asarray(total / number, np.float64)
+    elif numbers.any():
+        mean = np.where(numbers == numbers.max(), own / np.maximum(numbers, 1), np.nan)
+    else:
         raise InvalidSpectraError("No spectrum has finite counts that can be fitted.")
-    return np.where(numbers == numbers.max(), own / np.maximum(numbers, 1), np.nan)
+    negative = (sample < 0).any()
+    return Averages(mean, noise_variance(sample.reshape(-1, len(mean))) if negative else None)
+
+
+def noise_variance(spectra: np.ndarray) -> np.ndarray:
+    """Variance of the noise in spectra, from second differences of neighbouring channels.
+
+    What they have in the mean of the spectra is not noise. Medians over 51 channels leave out the single lines that
+    differ from spectrum to spectrum.
+
+    Parameters
+    ----------
+    spectra
+        Shape (n_spectra, n_channels).
+
+    Returns
+    -------
+    np.ndarray
+        Shape (n_channels,); zero nowhere but where there is no noise at all.
+    """
+    differences = np.diff(np.asarray(spectra, np.float64), 2, axis=-1)
+    differences = differences[np.isfinite(differences).all(axis=1)]
+    number = len(differences)
+    if number == 0 or differences.shape[1] == 0:
+        return np.ones(spectra.shape[1])
+    if number > 1:
+        differences = differences - differences.mean(axis=0)
+    freedom = max(1, number - 1)
+    # 1 + 4 + 1 variances; the median of chi-squared by Wilson and Hilferty
+    squares = (differences**2).sum(axis=0) / (6 * freedom * (1 - 2 / (9 * freedom)) ** 3)
+    noise = median_filter(squares, min(NOISE_CHANNELS, len(squares)), mode="reflect")
+    return np.pad(noise, 1, mode="edge")
 
 
 def recorded_channels(spectrum: np.ndarray) -> np.ndarray:
@@ -580,12 +648,17 @@ def recorded_channels(spectrum: np.ndarray) -> np.ndarray:
     Returns
     -------
     np.ndarray
-        bool, shape (n_channels,); all are True where nothing was recorded.
+        bool, shape (n_channels,).
+
+    Raises
+    ------
+    InvalidSpectraError
+        If nothing was recorded.
     """
     recorded = np.isfinite(spectrum)
     counted = np.flatnonzero(recorded & (spectrum != 0))
     if len(counted) == 0:
-        return np.ones(len(spectrum), bool)
+        raise InvalidSpectraError("No spectrum has counts that can be fitted.")
     recorded[: counted[0]] = recorded[counted[-1] + 1 :] = False
     there = np.flatnonzero(recorded)
     dark = _dark_at_end(spectrum[there])
@@ -645,7 +718,8 @@ def fit_linear(model: EELSModel, show_progressbar: bool | None = None) -> None:
 
     With those held the model is linear, and the factors of all its parts are found by non-negative least
     squares; only those of the fine structure may be negative. All pixels have the Poisson weights of the mean
-    spectrum, so that one factorisation serves all of them. The result is stored in the parameters, with standard
+    spectrum, so that one factorisation serves all of them; where counts are negative, because a background was
+    removed, those of the scatter between neighbouring channels. The result is stored in the parameters, with standard
     errors from the scatter of the residuals, and in ``chisq`` and ``dof``, so that ``m.red_chisq`` maps the
     goodness of the fit: it is 1 for counted electrons that the model describes. A pixel that cannot be fitted
     becomes NaN.
@@ -655,4 +729,5 @@ def fit_linear(model: EELSModel, show_progressbar: bool | None = None) -> None:
     show_progressbar
         Show a progress bar; None takes HyperSpy's preference.
     """
+    arguments.flag("show_progressbar", show_progressbar, or_none=True)
     LinearModel(model).fit(show_progressbar)

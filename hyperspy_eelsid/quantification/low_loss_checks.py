@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
 
 import numpy as np
+from exspy.signals import EELSSpectrum
 
 from hyperspy_eelsid import arguments
 from hyperspy_eelsid._upstream import with_data
 from hyperspy_eelsid.exceptions import ArgumentError
 from hyperspy_eelsid.low_loss.peak import is_saturated
+from hyperspy_eelsid.low_loss.thickness import LEAST_LOW_LOSS_EV, relative_thickness
 
-if TYPE_CHECKING:
-    from exspy.signals import EELSSpectrum
+_logger = logging.getLogger(__name__)
 
+THICK = 1.0  # mean free paths
 ZERO_LOSS_WITHIN_EV = 5.0
 SAME_DISPERSION = 1e-3
 DETECTOR = "Acquisition_instrument.TEM.Detector.EELS"
@@ -155,6 +157,29 @@ def check_zero_loss(energy: np.ndarray, spectrum: np.ndarray) -> None:
         raise ArgumentError(
             "The zero-loss peak of the low loss is saturated: its highest channels have the same counts, and "
             "nothing tells the number of electrons. Fit without it, or use a shorter exposure."
+        )
+
+
+def warn_of_thickness(energy: np.ndarray, spectrum: np.ndarray) -> None:
+    """Log a warning if a sample is thicker than a mean free path, by its mean low loss.
+
+    Parameters
+    ----------
+    energy
+        Energies of its channels [eV], shape (n_channels,).
+    spectrum
+        Counts, shape (n_channels,).
+    """
+    if energy[-1] < LEAST_LOW_LOSS_EV:
+        return
+    axis = {"size": len(energy), "offset": energy[0], "scale": energy[1] - energy[0], "units": "eV"}
+    thickness = float(relative_thickness(EELSSpectrum(spectrum, axes=[axis]))[0][0])
+    if thickness > THICK:
+        _logger.warning(
+            "The sample is %.1f mean free paths thick in the mean: plural scattering takes much of the edges from "
+            "their onsets, and a fit of it leaves ratios of amounts uncertain by a tenth and more. "
+            "s.thickness(low_loss) maps the thickness.",
+            thickness,
         )
 
 

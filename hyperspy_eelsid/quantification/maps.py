@@ -8,8 +8,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+import exspy
 import numpy as np
 
+from hyperspy_eelsid import arguments
 from hyperspy_eelsid._upstream import with_data
 from hyperspy_eelsid.exceptions import ArgumentError
 from hyperspy_eelsid.quantification.linear_model import LinearModel
@@ -24,6 +26,7 @@ _logger = logging.getLogger(__name__)
 
 NM2_PER_BARN = 1e-10
 AREAL_DENSITY = "Areal density (atoms/nm²)"
+VOLUME_DENSITY = "Density (atoms/nm³)"
 EQUALLY_EXPOSED = "Areal density x exposure of core / low loss (atoms/nm² if equally exposed)"
 IMPLAUSIBLE_ATOMS_PER_NM2 = 1e5
 ROUNDING = 1e-9  # share of the counts that a fit in double precision cannot tell from nothing
@@ -58,6 +61,7 @@ def elemental_maps(
     ValueError
         If `electrons` is given for a model with a low-loss spectrum.
     """
+    linear = LinearModel(model)
     factor, quantity = 1.0, "Areal density x electrons (1/barn)"
     if electrons is not None:
         if model.convolved:
@@ -69,7 +73,7 @@ def elemental_maps(
         factor = (1.0 if ratio is None else ratio) / NM2_PER_BARN
         quantity = AREAL_DENSITY if ratio is not None else EQUALLY_EXPOSED
     maps = {}
-    for element, edges in LinearModel(model).edges.items():
+    for element, edges in linear.edges.items():
         amount = edges[0].intensity.as_signal() * factor
         error = edges[0].intensity.as_signal(field="std") * factor
         maps[element] = _described(amount, element, quantity, error**2)
@@ -114,13 +118,83 @@ def _warn_of_implausible(maps: dict[str, BaseSignal]) -> None:
         )
 
 
-def composition(model: EELSModel) -> dict[str, BaseSignal]:
-    """Atomic fraction of each element in every pixel, of the elements in the model.
+def volume_densities(
+    model: EELSModel, thickness: float | BaseSignal, electrons: float | BaseSignal | None = None
+) -> dict[str, BaseSignal]:
+    """Number of atoms of each element in a volume, in every pixel.
 
     Parameters
     ----------
     model
         Fitted model.
+    thickness
+        Thickness [nm], a number or a map as ``s.thickness(low_loss, density=...)`` gives it, whose variance counts.
+    electrons
+        As in ``m.elemental_maps()``, for a model without a low loss.
+
+    Returns
+    -------
+    dict[str, BaseSignal]
+        A signal with the navigation axes of the image for each element, in atoms/nm³, its variance in
+        ``metadata.Signal.Noise_properties.variance``; NaN where there is no thickness above zero.
+
+    Raises
+    ------
+    ArgumentError
+        If the model does not know the number of electrons or the exposures, or `thickness` is in mean free paths, or
+        neither one number nor one for each pixel.
+    """
+    areal = elemental_maps(model, electrons)
+    quantity = next(iter(areal.values())).metadata.Signal.quantity
+    if quantity != AREAL_DENSITY:
+        raise ArgumentError(
+            f"Without the number of electrons there are no densities, only '{quantity}': give electrons=, or "
+            "auto_model a low loss with its low_loss_exposure_ratio=."
+        )
+    values, variance = _thickness(thickness, model)
+    maps = {}
+    for element, amount in areal.items():
+        density = amount.data / values
+        own = amount.metadata.Signal.Noise_properties.variance.data / values**2
+        own = own + variance * (density / values) ** 2
+        maps[element] = _described(
+            with_data(amount, density), element, VOLUME_DENSITY, with_data(amount, own)
+        )
+    return maps
+
+
+def _thickness(
+    thickness: float | BaseSignal, model: EELSModel
+) -> tuple[np.ndarray | float, np.ndarray | float]:
+    """Thickness [nm] and its variance, one or with the shape of the pixels; NaN where it is not positive."""
+    if arguments.is_positive(thickness):
+        return float(thickness), 0.0
+    shape = model.chisq.data.shape
+    metadata = getattr(thickness, "metadata", None)
+    if metadata is not None and "mean free path" in str(metadata.get_item("Signal.quantity")):
+        raise ArgumentError(
+            "thickness must be in nm, and is in mean free paths: s.thickness(low_loss, density=...) gives it."
+        )
+    values = np.asarray(getattr(thickness, "data", np.nan), float)
+    if values.shape not in ((1,), shape) or not np.nanmax(values, initial=0) > 0:
+        raise ArgumentError(
+            f"thickness must be a positive number [nm], or a signal with one for each of the "
+            f"{' x '.join(map(str, shape))} pixels, not {thickness!r}."
+        )
+    variance = metadata.get_item("Signal.Noise_properties.variance")
+    variance = 0.0 if variance is None else np.asarray(getattr(variance, "data", variance), float)
+    return np.where(values > 0, values, np.nan), variance
+
+
+def composition(model: EELSModel, weight: bool = False) -> dict[str, BaseSignal]:
+    """Atomic fraction of each element in every pixel, of the elements in the model, or its share of their mass.
+
+    Parameters
+    ----------
+    model
+        Fitted model.
+    weight
+        Give the share of the mass, weight percent over 100, instead of that of the atoms.
 
     Returns
     -------
@@ -134,7 +208,13 @@ def composition(model: EELSModel) -> dict[str, BaseSignal]:
     -----
     Errors of the cross sections, of 5 to 20 %, and of the microscope parameters are not part of the variance.
     """
+    arguments.flag("weight", weight)
     maps = elemental_maps(model)
+    if weight:
+        for element, amount in maps.items():
+            mass = exspy.material.elements[element].General_properties.atomic_weight
+            noise = amount.metadata.Signal.Noise_properties.variance
+            maps[element] = _described(amount * mass, element, "", noise * mass**2)
     amounts = np.stack([amount.data for amount in maps.values()])
     variances = [m.metadata.Signal.Noise_properties.variance.data for m in maps.values()]
     total = amounts.sum(axis=0)
@@ -160,7 +240,7 @@ def composition(model: EELSModel) -> dict[str, BaseSignal]:
         result[element] = _described(
             with_data(amount, fraction),
             element,
-            "Atomic fraction",
+            "Weight fraction" if weight else "Atomic fraction",
             with_data(amount, np.maximum(variance, 0)),
         )
     return result
@@ -179,7 +259,8 @@ def residual(model: EELSModel) -> EELSSpectrum:
     EELSSpectrum
         A signal like that of the model, lazy if it is; NaN in pixels that were not fitted.
     """
-    result = with_data(model.signal, model.signal.data - LinearModel(model).expected())
+    expected = LinearModel(model).expected()
+    result = with_data(model.signal, model.signal.data - expected)
     result.metadata.General.title = f"{model.signal.metadata.General.title} residual".strip()
     return result
 

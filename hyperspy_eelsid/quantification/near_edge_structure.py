@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -17,6 +18,8 @@ from hyperspy_eelsid.quantification.linear_model import LinearModel
 if TYPE_CHECKING:
     from exspy.models import EELSModel
 
+_logger = logging.getLogger(__name__)
+
 # A free fine structure reaches as far after the onset as single peaks stand out; where it is left out of the fit it is
 # narrower, so that more channels tell the amount.
 FREE_EV = 40.0
@@ -30,6 +33,8 @@ JUST_BEFORE_EV = 1e-6
 BETWEEN_ONSETS_EV = 8.0
 LINE_EV = 10.0  # of a fine structure at least a white line belongs to it
 MINIMUM_SHARE_OF_CHANNELS = 0.25
+STRENGTH_EV, STRENGTH_STEP_EV = 30.0, 0.1
+THIN_SHARE = 0.7  # of the atom's intensity there; the errors of backgrounds and cross sections are left to it
 
 MODES = ("free", "excluded")
 
@@ -255,6 +260,42 @@ def fine_structure(model: EELSModel, edge: str) -> EELSSpectrum:
         scaled = errors[:, there] * column[there]
         variance[:, channel] = ((scaled @ correlation[np.ix_(there, there)]) * scaled).sum(axis=1)
     return _as_signal(model, name, energy, values, np.maximum(variance, 0))
+
+
+def warn_of_plural_scattering(model: EELSModel) -> None:
+    """Log a warning if edges that were fitted without a low loss begin as weakly as those of a thick sample.
+
+    What an atom absorbs in the first 30 eV after an onset is moved about there by its neighbours and joined by
+    transitions to bound states, but not lost (sum rule of Bethe). Plural scattering alone takes it further. Of K edges,
+    which have no strong lines, the share that is left therefore tells the least thickness that a sample has.
+
+    Parameters
+    ----------
+    model
+        Fitted model without a low loss.
+    """
+    linear = LinearModel(model)
+    factors = np.nanmean(linear.factors, axis=0)
+    shares = {}
+    for structure in linear.structures:
+        amount = factors[list(linear.edges).index(structure.element) + linear.n_background]
+        if structure.subshell != "K" or structure.offsets[-1] < STRENGTH_EV or not amount > 0:
+            continue
+        onset = structure.onset_energy.map["values"].mean()
+        offsets = np.arange(structure.offsets[0], STRENGTH_EV, STRENGTH_STEP_EV)
+        fine = structure.shapes(onset + offsets, onset) @ factors[linear.places(structure)]
+        atom = amount * structure.cross_section(offsets[offsets >= 0])
+        shares[structure.element] = 1 + fine.sum() / atom.sum()
+    if shares and max(shares.values()) < THIN_SHARE:
+        listed = ", ".join(f"{element} K {share:.0%}" for element, share in shares.items())
+        _logger.warning(
+            "In the first %g eV there is less of the edges than of those of atoms (%s): the sample seems to be thicker "
+            "than %.1f mean free paths, and without a low loss ratios of amounts can be wrong by a third. Give "
+            "auto_model one.",
+            STRENGTH_EV,
+            listed,
+            -np.log(max(shares.values())),
+        )
 
 
 def _as_signal(

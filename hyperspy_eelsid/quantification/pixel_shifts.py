@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hyperspy_eelsid import arguments
 from hyperspy_eelsid._upstream import with_data
 from hyperspy_eelsid.edges import visible_groups
 from hyperspy_eelsid.quantification.linear_model import LinearModel, PixelDesigns, PixelFits
@@ -42,6 +43,7 @@ def estimate_onset_shifts(model: EELSModel, show_progressbar: bool | None = None
         Shift [eV] in every pixel, in steps of 0.25 eV. If the low loss of the model drifts as well, only the
         shift relative to it.
     """
+    arguments.flag("show_progressbar", show_progressbar, or_none=True)
     linear = LinearModel(model)
     shifts = PixelShifts(linear, show_progressbar).find(show_progressbar)
     return _keep(linear, shifts)

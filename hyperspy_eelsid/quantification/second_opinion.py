@@ -9,7 +9,11 @@ import numpy as np
 
 from hyperspy_eelsid.edges import visible_groups
 from hyperspy_eelsid.quantification.least_squares import robust_ratio
-from hyperspy_eelsid.quantification.linear_model import LinearModel, recorded_channels
+from hyperspy_eelsid.quantification.linear_model import (
+    DesignMatrix,
+    LinearModel,
+    recorded_channels,
+)
 
 if TYPE_CHECKING:
     from exspy.models import EELSModel
@@ -46,7 +50,8 @@ def significance(model: EELSModel) -> dict[str, Significance]:
 
     In the sum of many spectra it is not noise but the misfit of the model that an absent edge can explain. Each edge
     is therefore fitted once more in the channels around it, fine structure included, with errors that hold the
-    misfit there.
+    misfit there. The edges are those of single scattering also where the model has a low loss: convolved with it they
+    rise slowly, and the white lines stand out as a misfit that hides the edge.
 
     Parameters
     ----------
@@ -56,7 +61,7 @@ def significance(model: EELSModel) -> dict[str, Significance]:
     linear = LinearModel(model)
     channels = recorded_channels(linear.mean)
     spectrum, energy = linear.mean[channels], linear.energy[channels]
-    columns = linear.mean_columns[channels, : len(linear.parts)]
+    columns = DesignMatrix(linear, linear.mean_onsets)()[channels, : len(linear.parts)]
     correlated = round(CORRELATED_EV / model.axis.scale)
     result = {}
     for part, (element, edges) in enumerate(linear.edges.items(), linear.n_background):

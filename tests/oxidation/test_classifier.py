@@ -178,6 +178,7 @@ def test_the_runtime_agrees_with_scikit_learn(classifier):
     assert_allclose(classifier.predict(training.vectors)[0], expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_applying_needs_no_scikit_learn(classifier, tmp_path):
     classifier.save(tmp_path / "manganese")
     unseen(2).save(tmp_path / "signal.hspy")

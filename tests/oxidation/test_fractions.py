@@ -62,6 +62,7 @@ def test_another_resolution_and_axis():
     assert np.abs(wrong["Mn3+"].data - truth).mean() > 0.2
 
 
+@pytest.mark.slow
 def test_drift_is_followed_when_asked_for():
     signal, truth = two((20, 20), counts=2000)
     drift = np.random.default_rng(1).normal(0, 0.4, truth.shape)
@@ -111,8 +112,10 @@ def test_a_missing_state_warns(caplog):
     assert np.median(fractions.chi_squared.data) > 1.5
 
 
-@pytest.mark.parametrize("counts", [100, 1000, 10000])
-@pytest.mark.parametrize("shape", [(), (3, 3), (16, 16)])
+@pytest.mark.parametrize(
+    ("shape", "counts"),
+    [((), 100), ((), 10000), ((3, 3), 1000), ((16, 16), 100), ((16, 16), 10000)],
+)
 def test_references_that_match_do_not_warn(counts, shape, caplog):
     fractions, told = warned(caplog, two(shape, counts=counts, seed=3)[0], ions())
     assert not told and fractions.misfit < 1

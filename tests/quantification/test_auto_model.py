@@ -16,6 +16,7 @@ from hyperspy_eelsid.exceptions import (
 )
 from hyperspy_eelsid.quantification import composition, elemental_maps, residual, significance
 from hyperspy_eelsid.quantification.auto_model import BACKGROUND_EXPONENTS
+from hyperspy_eelsid.quantification.linear_model import averages
 
 
 @pytest.fixture(autouse=True)
@@ -49,16 +50,52 @@ def test_background_with_another_exponent(exponent):
         assert float(amount.data[0]) == pytest.approx(truth[element], rel=0.03)
 
 
+def pulls(signal, truth):
+    """Fitted amounts less the true ones over the quoted errors, and the mean reduced chi-squared."""
+    model = with_parameters(signal).auto_model(elements=truth, onset_shift=None)
+    result = {}
+    for element, amount in model.elemental_maps().items():
+        error = np.sqrt(amount.metadata.Signal.Noise_properties.variance.data)
+        result[element] = (amount.data - truth[element]) / error
+    return result, np.nanmean(model.red_chisq.data)
+
+
 @pytest.mark.parametrize("counts", [2000, 20000])
 def test_no_bias_and_errors_that_tell_the_scatter(counts):
-    signal, truth = make_image(AMOUNTS, (15, 15), counts=counts, seed=3)
-    maps = with_parameters(signal).auto_model(elements=AMOUNTS).elemental_maps()
-    for element, amount in maps.items():
-        error = np.sqrt(amount.metadata.Signal.Noise_properties.variance.data)
-        difference = amount.data - truth[element]
-        # the sum over the image is good to 0.3 % (2,000 counts); positive background parts cost some more
-        assert abs(difference.sum()) < 0.03 * truth[element].sum(), element
-        assert 0.75 < (difference / error).std() < 1.25, element
+    found, chisq = pulls(*make_image(AMOUNTS, (25, 25), counts=counts, seed=3))
+    for element, pull in found.items():
+        assert 0.9 < np.sqrt((pull**2).mean()) < 1.1, element
+        # positive background parts cost a third of a standard error
+        assert abs(pull.mean()) < 0.4, element
+    assert chisq == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("subtracted", ["background", "dark current"])
+def test_errors_tell_the_scatter_of_what_was_subtracted(subtracted, lazy):
+    """A removed background leaves its noise, a detector adds its own: the counts tell neither."""
+    signal, truth = make_image(AMOUNTS, (25, 25), counts=500, seed=3)
+    if subtracted == "background":
+        edges = sum(truth[e][..., None] * cross_section(e) for e in AMOUNTS)
+        signal.data -= 4 * edges.mean() * (ENERGY / 500) ** -3.0
+    else:  # four counts for an electron, and those that were there in the dark
+        truth = {element: 4 * amount for element, amount in truth.items()}
+        signal.data = 4 * signal.data + np.random.default_rng(5).normal(0, 400, signal.data.shape)
+    found, chisq = pulls(signal.as_lazy() if lazy else signal, truth)
+    for element, pull in found.items():
+        assert 0.9 < np.sqrt((pull**2).mean()) < 1.1, element
+    assert chisq == pytest.approx(1, abs=0.03)
+
+
+def test_noise_of_a_single_spectrum_with_lines():
+    """Medians of neighbouring channels do not take lines and onsets for noise."""
+    rng = np.random.default_rng(0)
+    edge = 1e5 * (ENERGY > 650) * (ENERGY / 650) ** -3.0
+    edge += 5e5 * np.exp(-0.5 * ((ENERGY - 655) / 1.5) ** 2)
+    spectrum = edge + rng.normal(0, 100 * (ENERGY / 500), len(ENERGY))
+    noise = np.sqrt(averages(spectrum).variance) / (100 * (ENERGY / 500))
+    assert noise.shape == ENERGY.shape and 0.5 < noise.min() and noise.max() < 2
+    assert averages(np.abs(spectrum)).variance is None
 
 
 def test_errors_lie_between_the_bounds_of_known_and_of_free_background():
@@ -633,3 +670,25 @@ def test_neighbouring_white_lines_do_not_take_each_others_place(superlattice):
     assert (maps["La"][barium] < 4 * np.sqrt(variance[barium])).mean() > 0.9
     assert maps["La"][barium].mean() < 0.05 * maps["La"].max()
     assert model.doubtful == []
+
+
+def test_counts_that_no_detector_gives_are_left_out(make_eels):
+    """The smallest number of a type, as an overflow leaves it, and larger than any count."""
+    signal = make_eels((2, 3))
+    signal.set_microscope_parameters(beam_energy=200, convergence_angle=10, collection_angle=30)
+    signal.change_dtype("int64")
+    signal.data[0, 1, 40] = np.iinfo(np.int64).min
+    amount = signal.auto_model(elements=["O"]).elemental_maps()["O"].data
+    assert np.isnan(amount[0, 1]) and np.isfinite(amount).sum() == 5
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_nothing_was_counted(make_eels, masked):
+    signal = make_eels((2, 3))
+    signal.set_microscope_parameters(beam_energy=200, convergence_angle=10, collection_angle=30)
+    signal.data[:] = 0
+    if masked:
+        signal.data = np.ma.MaskedArray(signal.data, np.arange(signal.data.size) % 50 == 0)
+        signal.data[:, :, 40] = np.ma.masked
+    with pytest.raises(InvalidSpectraError, match="counts that can be fitted"):
+        signal.auto_model(elements=["O"])

@@ -137,3 +137,17 @@ def test_parameters_that_no_microscope_has(name, value, message):
 def test_cross_sections_that_there_are_not(monkeypatch):
     with pytest.raises(ArgumentError, match="GOS must be 'bundled', 'dft', 'dirac' or the path"):
         core().auto_model(elements="O", GOS="hydrogenicc")
+
+
+@pytest.mark.parametrize(("thickness", "thick"), [(0.5, False), (1.4, True)])
+def test_a_thick_sample_is_named(thickness, thick, caplog):
+    signal, _ = make_image({"O": 9.0}, (2, 2), counts=1e5)
+    losses = np.arange(-20.0, 120.0)
+    shape = np.exp(-thickness) * (losses == 0)
+    shape += (1 - np.exp(-thickness)) * np.exp(-0.5 * ((losses - 22) / 5) ** 2) / 12.53
+    low_loss = hs.signals.Signal1D(1e8 * shape)
+    low_loss.set_signal_type("EELS")
+    axis = low_loss.axes_manager[-1]
+    axis.offset, axis.units = -20.0, "eV"
+    with_parameters(signal).auto_model(elements=["O"], low_loss=low_loss)
+    assert (f"{thickness} mean free paths thick" in caplog.text) == thick

@@ -58,6 +58,61 @@ def test_errors_of_the_composition_tell_the_scatter():
         assert abs(pull.mean()) < 0.6, element
 
 
+def test_weight_fractions():
+    signal, truth = make_image(AMOUNTS, (15, 15), counts=5000)
+    model = with_parameters(signal).auto_model(elements=AMOUNTS, onset_shift=None)
+    fractions = model.composition(weight=True)
+    masses = {"O": 15.999, "Ti": 47.867, "Fe": 55.845}
+    total = sum(truth[e] * masses[e] for e in AMOUNTS)
+    np.testing.assert_allclose(sum(f.data for f in fractions.values()), 1)
+    for element, fraction in fractions.items():
+        assert fraction.metadata.Signal.quantity == "Weight fraction"
+        assert fraction.metadata.General.title == element
+        error = np.sqrt(fraction.metadata.Signal.Noise_properties.variance.data)
+        pull = (fraction.data - truth[element] * masses[element] / total) / error
+        assert 0.75 < pull.std() < 1.25, element
+        assert abs(pull.mean()) < 0.6, element
+    with pytest.raises(ArgumentError, match="weight must be True or False"):
+        model.composition(weight="percent")
+
+
+def test_volume_densities():
+    """Atoms in an area over the thickness, whose error counts as well."""
+    signal, _ = make_image(AMOUNTS, (2, 3), counts=1e5)
+    model = with_parameters(signal).auto_model(elements=AMOUNTS)
+    areal = model.elemental_maps(electrons=1e8)["Ti"]
+    noise = areal.metadata.Signal.Noise_properties.variance.data
+    density = model.volume_densities(20.0, electrons=1e8)["Ti"]
+    assert density.metadata.Signal.quantity == "Density (atoms/nm³)"
+    np.testing.assert_allclose(density.data, areal.data / 20)
+    variance = density.metadata.Signal.Noise_properties.variance.data
+    np.testing.assert_allclose(variance, noise / 400)
+    thickness = areal._deepcopy_with_new_data(np.array([[10.0, 20, 40], [0, 20, 20]]))
+    thickness.metadata.Signal.quantity = "thickness (nm)"
+    noise_of_thickness = thickness._deepcopy_with_new_data(np.full((2, 3), 4.0))
+    thickness.metadata.set_item("Signal.Noise_properties.variance", noise_of_thickness)
+    density = model.volume_densities(thickness, electrons=1e8)["Ti"]
+    variance = density.metadata.Signal.Noise_properties.variance.data
+    assert np.isnan(density.data[1, 0]) and np.isnan(variance[1, 0])
+    assert density.data[0, 2] == pytest.approx(areal.data[0, 2] / 40)
+    relative = np.sqrt(variance[0, 0]) / density.data[0, 0]
+    assert relative == pytest.approx(np.hypot(0.2, np.sqrt(noise[0, 0]) / areal.data[0, 0]))
+
+
+def test_volume_densities_that_cannot_be_had():
+    signal, _ = make_image(AMOUNTS, (2, 3))
+    model = with_parameters(signal).auto_model(elements=AMOUNTS, fit=False)
+    with pytest.raises(ArgumentError, match="Without the number of electrons"):
+        model.volume_densities(20.0)
+    for thickness in (0, -1.0, np.nan, "thin", np.ones((3, 2)), np.ones(5)):
+        with pytest.raises(ArgumentError, match="thickness must be a positive number"):
+            model.volume_densities(thickness, electrons=1e8)
+    relative = model.elemental_maps()["O"]
+    relative.metadata.Signal.quantity = "thickness (mean free paths)"
+    with pytest.raises(ArgumentError, match="mean free paths"):
+        model.volume_densities(relative, electrons=1e8)
+
+
 def test_composition_of_a_single_element_is_certain():
     signal, _ = make_image({"O": 9.0}, (2, 2), counts=1000)
     fraction = with_parameters(signal).auto_model(elements=["O"]).composition()["O"]

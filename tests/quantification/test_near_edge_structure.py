@@ -2,6 +2,7 @@ import hyperspy.api as hs
 import numpy as np
 import pytest
 from known_images import AMOUNTS, ENERGY, PARAMETERS, cross_section, make_image, with_parameters
+from scipy.stats import poisson
 
 from hyperspy_eelsid.edges.fine_structure import FineStructure
 from hyperspy_eelsid.exceptions import ArgumentError
@@ -12,14 +13,14 @@ LINES = {"O": 535.0, "Ti": 460.0, "Fe": 711.0}
 WINDOW = (ENERGY[0], ENERGY[-1])
 
 
-def image_with_lines(shape, counts=None, low_loss=None):
+def image_with_lines(shape, counts=None, low_loss=None, height=3):
     """White lines three times as high as the edges, and the plural scattering of a low loss."""
     signal, truth = make_image(AMOUNTS, shape)
     energy = np.arange(ENERGY[0] - 119, ENERGY[-1] + 21)
     edges = {}
     for element in AMOUNTS:
         edge = cross_section(element, energy)
-        edge *= 1 + 3 * np.exp(-0.5 * ((energy - LINES[element]) / 3) ** 2)
+        edge *= 1 + height * np.exp(-0.5 * ((energy - LINES[element]) / 3) ** 2)
         loss = np.eye(140)[20] if low_loss is None else low_loss
         edges[element] = np.convolve(loss, edge, mode="valid")
     data = sum(truth[e][..., None] * edges[e] for e in AMOUNTS)
@@ -72,6 +73,35 @@ def test_plural_scattering_of_the_lines_counts_for_the_amounts():
         maps = model.elemental_maps()
         found[choice] = max(abs(maps[e].data * 1e-10 / truth[e] - 1).max() for e in AMOUNTS)
     assert found["free"] < 0.02 < found["excluded"]
+
+
+def test_a_second_opinion_on_a_thick_sample():
+    """White lines and their plural scattering are no reason to doubt an edge, nor to believe in one."""
+    losses = np.arange(-20.0, 120.0)
+    loss = 0.5 * (losses == 0) + 0.5 * np.exp(-0.5 * ((losses - 22) / 5) ** 2) / 12.53
+    signal, _ = image_with_lines((4, 4), counts=5000, low_loss=loss)
+    elements = [*AMOUNTS, "Cr"]
+    model = signal.auto_model(elements=elements, low_loss=low_loss_of(1e8 * loss))
+    without = signal.auto_model(elements=elements)
+    assert model.doubtful == without.doubtful == ["Cr"]
+    for element, sure in model.significance().items():
+        assert sure.total == pytest.approx(without.significance()[element].total)
+
+
+@pytest.mark.parametrize("thickness", [0.0, 0.2, 1.2])
+def test_thick_samples_are_suspected_without_a_low_loss(thickness, caplog):
+    losses = np.arange(-20.0, 120.0)
+    loss, order = np.zeros(140), np.eye(140)[20]
+    plasmon = (losses > 0) / (1 + ((losses - 22) / 5) ** 2)
+    for number in range(6):
+        loss += poisson.pmf(number, thickness) * order
+        order = np.convolve(order, plasmon / plasmon.sum())[20:160]
+    signal, _ = image_with_lines((2, 3), low_loss=loss, height=0.5)
+    signal.auto_model(elements=AMOUNTS)
+    assert ("seems to be thicker" in caplog.text) == (thickness > 1)
+    caplog.clear()
+    signal.auto_model(elements=AMOUNTS, low_loss=low_loss_of(1e8 * loss))
+    assert "seems to be thicker" not in caplog.text
 
 
 @pytest.mark.parametrize("scale", [0.1, 0.5, 1.0, 4.0, 8.0])

@@ -43,6 +43,7 @@ def test_sizes_are_the_published_ones():
     }
 
 
+@pytest.mark.slow
 def test_file_holds_spectra_labels_and_parameters(test_file):
     with h5py.File(test_file[0]) as file:
         assert file["spectra"].shape == (900, 3072)
@@ -71,6 +72,7 @@ def test_number_of_processes_does_not_matter(test_file, tmp_path):
         np.testing.assert_allclose(one["spectra"][:], two["spectra"][:], rtol=0, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_an_interrupted_file_is_finished(test_file, tmp_path, monkeypatch):
     path, options = test_file
     simulate = dataset.simulate_block
@@ -95,6 +97,7 @@ def test_an_interrupted_file_is_finished(test_file, tmp_path, monkeypatch):
         dataset.write(tmp_path / "set.h5", **(options | {"seed": 2}))
 
 
+@pytest.mark.slow
 def test_contents_of_the_sets(pub_simulator):
     blocks = {name: dataset.simulate_block(pub_simulator, name, 0, 0) for name in dataset.SETS}
     assert len(blocks["train"].labels) == 5 * dataset.SAMPLES_PER_BLOCK
@@ -109,6 +112,7 @@ def test_contents_of_the_sets(pub_simulator):
     assert len(np.unique(blocks["train"].parameters["thickness"])) == len(blocks["train"].labels)
 
 
+@pytest.mark.slow
 def test_sets_do_not_share_spectra(pub_simulator):
     firsts = [
         dataset.simulate_block(pub_simulator, name, 0, 0).spectra[:20].tobytes()

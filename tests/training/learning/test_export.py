@@ -10,6 +10,8 @@ from hyperspy_eelsid.identification import ensemble
 from training.learning import export
 from training.networks import build
 
+pytestmark = pytest.mark.slow  # two networks are exported
+
 
 @pytest.fixture(scope="module")
 def exported(pub_simulator, tmp_path_factory):
@@ -21,7 +23,6 @@ def exported(pub_simulator, tmp_path_factory):
     return folder, models, check
 
 
-@pytest.mark.slow
 def test_shipped_code_runs_what_is_exported(exported):
     folder, models, check = exported
     networks = ensemble.Ensemble(folder)
@@ -46,7 +47,6 @@ def test_card_describes_the_files(exported):
         assert member["parameters"] == model.count_params()
 
 
-@pytest.mark.slow
 def test_a_network_that_changed_on_export_is_refused(exported, tmp_path, monkeypatch):
     _, models, check = exported
     monkeypatch.setattr(export, "PARITY", -1.0)

@@ -44,6 +44,7 @@ def test_restored_networks_are_equal(name, pub_simulator, tmp_path):
         assert np.abs(np.asarray(original(spectra, training=True)) - expected).max() > 0.1
 
 
+@pytest.mark.slow
 def test_another_network_is_refused(pub_simulator, tmp_path):
     spectra = pub_simulator.block((31,), 8).spectra
     path = tmp_path / "unet.onnx"
