@@ -92,11 +92,12 @@ def window(name: str, value: Any) -> tuple[float, float]:
     return ends[0], ends[1]
 
 
-def option(name: str, value: Any, options: Iterable[str]) -> None:
-    """Raise an ArgumentError if an argument is none of the texts that are known."""
+def option(name: str, value: Any, options: Iterable[str], or_none: bool = False) -> None:
+    """Raise an ArgumentError if an argument is none of the texts that are known, nor None where that is allowed."""
     known = list(options)
-    if not isinstance(value, str) or value not in known:
-        raise ArgumentError(f"{name} is one of {', '.join(map(repr, known))}, not {_shown(value)}.")
+    if not (isinstance(value, str) and value in known) and not (or_none and value is None):
+        allowed = ", ".join(map(repr, known)) + (" or None" if or_none else "")
+        raise ArgumentError(f"{name} is one of {allowed}, not {_shown(value)}.")
 
 
 def label(name: str, value: Any, options: Iterable[str]) -> None:

@@ -54,6 +54,10 @@ class PixelError(EelsidError, IndexError):
     """There is no such pixel."""
 
 
+class ChunksError(EelsidError, MemoryError):
+    """The chunks of a lazy image need more memory than is sensible."""
+
+
 class DeviceError(EelsidError, RuntimeError):
     """The networks cannot run on the device that was asked for."""
 

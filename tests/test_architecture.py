@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 # a room imports from the floors below it, not from its own floor; rooms are modules or packages
 FLOORS = (
     {"_fork", "_upstream", "exceptions"},
-    {"arguments", "figures", "microscope", "shipped"},
+    {"arguments", "chunks", "figures", "microscope", "shipped"},
     {"edges"},
     {"energy_axis", "networks", "signals"},
     {"files", "method"},

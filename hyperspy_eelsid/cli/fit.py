@@ -38,8 +38,8 @@ def fit(
         return signal.auto_model(identification=found, **settings), ""
     except MissingParametersError as error:
         reason = (
-            f"{error} On the command line: --beam-energy, --convergence-angle and --collection-angle, or --microscope "
-            "and a file that holds them."
+            f"{str(error).partition('. ')[0]}. Give it by --beam-energy, --convergence-angle and --collection-angle, "
+            "or by --microscope and a file that holds them."
         )
     except EelsidError as error:
         reason = str(error)

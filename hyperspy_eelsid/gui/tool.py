@@ -50,8 +50,7 @@ def identify_elements_gui(
     """
     check_eels(signal)
     arguments.flag("display", display)
-    if toolkit is not None:
-        arguments.option("toolkit", toolkit, _PACKAGES)
+    arguments.option("toolkit", toolkit, _PACKAGES, or_none=True)
     # HyperSpy takes every toolkit that some extension has registered for installed
     enabled = {
         name

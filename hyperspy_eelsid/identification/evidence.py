@@ -64,7 +64,7 @@ def jumps(
     def jump(onset: float) -> Jump:
         above = looked_at - onset - offset
         near = np.flatnonzero((above >= EARLIEST_EV) & (above <= LATEST_EV))
-        if not near.size:
+        if not near.size or above[near[0]] > 1 or above[near[-1]] < 0:
             return Jump(np.nan, np.nan, np.nan)
         best = near[np.argmax(significance[near])]
         return Jump(float(looked_at[best]), float(step[best]), float(significance[best]))

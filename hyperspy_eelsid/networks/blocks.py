@@ -8,6 +8,8 @@ from typing import Any
 import dask.array as da
 import numpy as np
 
+from hyperspy_eelsid.chunks import whole_spectra
+
 PIXELS_PER_BLOCK = 128  # half a second of work
 
 
@@ -46,7 +48,7 @@ def in_blocks(
         return spectra, function(spectra, *per_pixel, **options)
     if isinstance(spectra, np.ndarray):
         spectra = da.from_array(spectra, chunks=-1, name=False)
-    blocks = spectra.rechunk(
+    blocks = whole_spectra(spectra).rechunk(
         {**dict.fromkeys(range(spectra.ndim - 1), "auto"), spectra.ndim - 1: -1},
         block_size_limit=PIXELS_PER_BLOCK * spectra.shape[-1] * spectra.dtype.itemsize,
     )

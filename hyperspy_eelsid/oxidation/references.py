@@ -109,9 +109,9 @@ def ions(element: str) -> tuple[Ion, ...]:
     """All entries of the library for the white lines of an element."""
     edge = WhiteLineEdge.of(element)
     with h5py.File(shipped("edges/near_edges.h5")) as file:
-        entries = file.get(f"{edge.element}/{edge.lines[0][0]}", {})
+        entries = file[f"{edge.element}/{edge.lines[0][0]}"]
         energy = file["energy"][:].astype(float)
-        found = tuple(
+        return tuple(
             Ion(
                 charge=int(entry.attrs["charge"]),
                 ten_dq=float(entry.attrs["ten_dq"]),
@@ -122,9 +122,6 @@ def ions(element: str) -> tuple[Ion, ...]:
             )
             for entry in entries.values()
         )
-    if not found:
-        raise UnknownElementError(f"The library of near edges has no ion of {element}.")
-    return found
 
 
 def _chosen(known: tuple[Ion, ...], charge: int, ten_dq: float | None) -> Ion:

@@ -155,8 +155,7 @@ def auto_model(
     mode, width = mode_and_width(fine_structure)
     _check_gos(GOS)
     exponents = arguments.numbers("background", background)
-    if onset_shift is not None:
-        arguments.option("onset_shift", onset_shift, ("image", "pixel"))
+    arguments.option("onset_shift", onset_shift, ("image", "pixel"), or_none=True)
     arguments.flag("fit", fit)
     arguments.flag("show_progressbar", show_progressbar, or_none=True)
     if low_loss_exposure_ratio is not None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from functools import cached_property
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dask
@@ -24,6 +25,7 @@ from tqdm.dask import TqdmCallback
 
 from hyperspy_eelsid import arguments
 from hyperspy_eelsid._upstream import convolution_energies, fitted_channels
+from hyperspy_eelsid.chunks import whole_spectra
 from hyperspy_eelsid.edges.fine_structure import FineStructure
 from hyperspy_eelsid.energy_axis import plausible
 from hyperspy_eelsid.exceptions import InvalidSpectraError
@@ -36,7 +38,6 @@ _logger = logging.getLogger(__name__)
 
 PIXELS_PER_BLOCK = 1000
 FEW_PIXELS = 500  # for which no progress is shown
-LARGE_BLOCK_GB = 1.0  # worth a word before it is read
 # The last channels of a camera often get a part of the electrons only; one is dark if it has 5 % less than expected.
 DARK_CHANNELS = 4
 LINE_CHANNELS = 20
@@ -234,7 +235,7 @@ class LinearModel:
     ) -> list[Any]:
         """Apply a function to the spectra of all pixels, block by block and in parallel.
 
-        Blocks are the chunks of a lazy image, each of which is read once.
+        Blocks are parts of the chunks of a lazy image, each of which is read once.
 
         Parameters
         ----------
@@ -250,18 +251,22 @@ class LinearModel:
             What the function returned for each block.
         """
         self.mean  # noqa: B018 (known before threads ask for it)
-        spectra = np.atleast_2d(self.model.signal.data)
+        spectra = _whole(np.atleast_2d(self.model.signal.data))
         low_losses = np.atleast_2d(self.model.low_loss.data) if self.model.convolved else None
         indices = np.arange(np.prod(spectra.shape[:-1])).reshape(spectra.shape[:-1])
 
-        def run(
-            pixels: np.ndarray, counts: np.ndarray, low_loss: np.ndarray | None
-        ) -> tuple[np.ndarray, Any]:
-            counts = np.asarray(counts, np.float64).reshape(len(pixels), -1)
-            counts = np.where(plausible(counts), counts, np.nan)
+        def run(pixels: np.ndarray, counts: np.ndarray, low_loss: np.ndarray | None) -> list[Any]:
+            counts = np.asarray(counts).reshape(len(pixels), -1)
             if low_loss is not None:
                 low_loss = np.asarray(low_loss).reshape(len(pixels), -1)
-            return function(pixels, counts, low_loss)
+            return [
+                function(
+                    pixels[part],
+                    np.where(plausible(counts[part]), counts[part], np.nan).astype(np.float64),
+                    None if low_loss is None else low_loss[part],
+                )
+                for part in _parts(len(pixels))
+            ]
 
         show = (
             preferences.General.show_progressbar if show_progressbar is None else show_progressbar
@@ -269,13 +274,14 @@ class LinearModel:
         if get_scheduler() not in (None, dask.threaded.get, dask.get):
             # models cannot be sent to other processes: these compute the spectra, and the fit is made here
             return [
-                run(
+                result
+                for block in tqdm(blocks(spectra), desc="Fit", disable=not show)
+                for result in run(
                     indices[block].ravel(),
                     *dask.compute(
                         spectra[block], None if low_losses is None else low_losses[block]
                     ),
                 )
-                for block in tqdm(blocks(spectra), desc="Fit", disable=not show)
             ]
         task = dask.delayed(run, pure=False, traverse=False)
         tasks = [
@@ -287,16 +293,16 @@ class LinearModel:
             for block in blocks(spectra)
         ]
         with TqdmCallback(desc="Fit") if show else nullcontext():
-            return list(dask.compute(*tasks))
+            return list(chain.from_iterable(dask.compute(*tasks)))
 
     def fit(self, show_progressbar: bool | None = None) -> None:
         """Fit all pixels and store the result in the model."""
         designs = PixelDesigns(self)
 
-        def block(pixels: np.ndarray, counts: np.ndarray, low_loss: np.ndarray | None) -> PixelFits:
+        def block(pixels: np.ndarray, counts: np.ndarray, low_loss: np.ndarray | None) -> int:
             return self.fit_block(designs, designs.which[pixels], pixels, counts, low_loss)
 
-        self.keep(self.map_blocks(block, show_progressbar))
+        self.finish(self.map_blocks(block, show_progressbar))
 
     def fit_block(
         self,
@@ -305,120 +311,108 @@ class LinearModel:
         pixels: np.ndarray,
         counts: np.ndarray,
         low_loss: np.ndarray | None,
-    ) -> PixelFits:
-        """Fit a block of pixels; what :meth:`map_blocks` gives, with the design of each pixel."""
-        fits = PixelFits.empty(pixels, len(self.parts) + self.n_knots)
+    ) -> int:
+        """Fit a block of pixels, what :meth:`map_blocks` gives with the design of each, and store the results.
+
+        Returns
+        -------
+        int
+            Number of pixels that could not be fitted.
+        """
+        n_columns = len(self.parts) + self.n_knots
+        factors, errors = np.full((2, len(pixels), n_columns), np.nan)
+        chisq, n_used = np.full((2, len(pixels)), np.nan)
         counts = counts[:, self.channels]
         for group, columns in designs.groups(which, low_loss):
-            fits.fill(group, self.fit_of(columns).solve(counts[group]))
-        return fits
+            results = self.fit_of(columns).solve(counts[group])
+            factors[group], errors[group], chisq[group], n_used[group] = results
+        for stored, places in self._maps:
+            stored["values"][pixels] = factors[:, places]
+            stored["std"][pixels] = errors[:, places]
+            stored["is_set"][pixels] = True
+        self.model.chisq.data.reshape(-1)[pixels] = chisq
+        self.model.dof.data.reshape(-1)[pixels] = np.nan_to_num(n_used)
+        return int(np.count_nonzero(~np.isfinite(factors[:, 0])))
 
-    def keep(self, fits: Iterable[PixelFits]) -> None:
-        """Store factors and errors in the maps of the scale parameters, and the goodness of the fit."""
-        fits = PixelFits.joined(fits)
-        n_pixels = len(fits.pixels)
-        bad = np.count_nonzero(~np.isfinite(fits.factors[:, 0]))
-        if bad == n_pixels:
-            raise InvalidSpectraError("No spectrum has finite counts that can be fitted.")
-        if bad:
-            _logger.warning("%d of %d pixels cannot be fitted and are NaN.", bad, n_pixels)
-        results = {"values": fits.factors, "std": fits.errors, "is_set": True}
-        targets = [
+    @cached_property
+    def _maps(self) -> list[tuple[np.ndarray, int | list[int]]]:
+        """Maps in which factors are stored, shape (n_pixels,), and their places among the columns."""
+        maps = [
             (scale_parameter(component).map, place)
             for place, part in enumerate(self.parts)
             for component in part
         ]
-        targets += [(s.coefficients.map, list(self.places(s))) for s in self.structures]
-        for stored, places in targets:
-            for field, result in results.items():
-                if result is not True:
-                    result = result[:, places].reshape(stored[field].shape)
-                stored[field][:] = result
-        model = self.model
-        model.chisq.data[:] = fits.chisq.reshape(model.chisq.data.shape)
-        model.dof.data[:] = np.nan_to_num(fits.n_used).reshape(model.dof.data.shape)
-        model.fetch_stored_values()
+        maps += [(s.coefficients.map, list(self.places(s))) for s in self.structures]
+        return [(stored.reshape(-1), places) for stored, places in maps]
+
+    def finish(self, unfitted: Iterable[int]) -> None:
+        """Show the stored results in the model, and tell of pixels that could not be fitted.
+
+        Parameters
+        ----------
+        unfitted
+            Their number in each block.
+        """
+        bad, n_pixels = sum(unfitted), self.model.chisq.data.size
+        if bad == n_pixels:
+            raise InvalidSpectraError("No spectrum has finite counts that can be fitted.")
+        if bad:
+            _logger.warning("%d of %d pixels cannot be fitted and are NaN.", bad, n_pixels)
+        self.model.fetch_stored_values()
 
     def expected(self) -> np.ndarray | da.Array:
         """The fitted spectra in all channels, of the shape of the data and lazy if they are; NaN without a fit."""
         designs = PixelDesigns(self)
-        data = self.model.signal.data
-        navigation = data.shape[:-1]
+        data = _whole(self.model.signal.data)
+        navigation, n_channels = data.shape[:-1], data.shape[-1]
         inputs = [
             self.factors.reshape(*navigation, -1),
             designs.which.reshape(*navigation, 1),
             *([self.model.low_loss.data] if self.model.convolved else []),
         ]
 
-        def spectra(
-            factors: np.ndarray, which: np.ndarray, low_loss: np.ndarray | None = None
-        ) -> np.ndarray:
-            shape = (*factors.shape[:-1], data.shape[-1])
-            factors = factors.reshape(-1, factors.shape[-1])
-            result = np.full((len(factors), data.shape[-1]), np.nan)
-            if low_loss is not None:
-                low_loss = low_loss.reshape(len(factors), -1)
-            for pixels, columns in designs.groups(which.ravel(), low_loss):
-                result[pixels] = factors[pixels] @ columns.T
-            return result.reshape(shape)
-
         if not isinstance(data, da.Array):
-            return spectra(*map(np.asarray, inputs))
+            return _spectra(*map(np.asarray, inputs), designs=designs, n_channels=n_channels)
         chunks = data.chunks[:-1]
         inputs = [da.asarray(values).rechunk((*chunks, -1)) for values in inputs]
         return da.map_blocks(
-            spectra,
+            _spectra,
             *inputs,
-            chunks=(*chunks, data.shape[-1:]),
+            designs=designs,
+            n_channels=n_channels,
+            chunks=(*chunks, (n_channels,)),
             dtype=np.float64,
             meta=np.empty((0,) * data.ndim),
         )
 
 
-class PixelFits:
-    """Results of the fits of some pixels.
+def _spectra(
+    factors: np.ndarray,
+    which: np.ndarray,
+    low_loss: np.ndarray | None = None,
+    *,
+    designs: PixelDesigns,
+    n_channels: int,
+) -> np.ndarray:
+    """The fitted spectra of a block; a function of the module, which workers of a cluster can be sent.
 
     Parameters
     ----------
-    pixels
-        Their indices, shape (n_pixels,).
-    factors, errors
-        Factors of the parts and knots and their standard errors, shape (n_pixels, n_columns).
-    chisq, n_used
-        Chi-squared and number of columns that are not held at zero, shape (n_pixels,).
+    factors
+        Of the parts and knots, shape (..., n_columns).
+    which
+        Design of each pixel, shape (..., 1).
+    low_loss
+        Shape (..., n_low_loss), or None without multiple scattering.
     """
-
-    def __init__(
-        self,
-        pixels: np.ndarray,
-        factors: np.ndarray,
-        errors: np.ndarray,
-        chisq: np.ndarray,
-        n_used: np.ndarray,
-    ) -> None:
-        self.pixels = pixels
-        self.factors, self.errors, self.chisq, self.n_used = factors, errors, chisq, n_used
-
-    @classmethod
-    def empty(cls, pixels: np.ndarray, n_columns: int) -> PixelFits:
-        """NaN for all pixels."""
-        values = np.full((2, len(pixels), n_columns), np.nan)
-        return cls(pixels, *values, *np.full((2, len(pixels)), np.nan))
-
-    @classmethod
-    def joined(cls, fits: Iterable[PixelFits]) -> PixelFits:
-        """Those of all blocks, in the order of the pixels."""
-        names = ("pixels", "factors", "errors", "chisq", "n_used")
-        fits = list(fits)
-        values = [np.concatenate([getattr(fit, name) for fit in fits]) for name in names]
-        order = np.argsort(values[0])
-        return cls(*(array[order] for array in values))
-
-    def fill(self, group: np.ndarray, results: tuple[np.ndarray, ...]) -> None:
-        """Take the results of a group of the pixels."""
-        own = (self.factors, self.errors, self.chisq, self.n_used)
-        for array, result in zip(own, results, strict=True):
-            array[group] = result
+    shape = (*factors.shape[:-1], n_channels)
+    factors = factors.reshape(-1, factors.shape[-1])
+    result = np.full((len(factors), n_channels), np.nan)
+    if low_loss is not None:
+        low_loss = low_loss.reshape(len(factors), -1)
+    for pixels, columns in designs.groups(which.ravel(), low_loss):
+        result[pixels] = factors[pixels] @ columns.T
+    return result.reshape(shape)
 
 
 def scale_parameter(component: Component) -> Parameter:
@@ -587,16 +581,19 @@ def averages(spectra: np.ndarray | da.Array) -> Averages:
     InvalidSpectraError
         If nothing is finite.
     """
-    navigation = tuple(range(spectra.ndim - 1))
-    finite = plausible(spectra)
-    good = finite.all(axis=-1)
-    total = np.where(good[..., None], spectra, 0).sum(axis=navigation, dtype=np.float64)
-    own = np.where(finite, spectra, 0).sum(axis=navigation, dtype=np.float64)
-    step = max(1, int(np.ceil((good.size / SAMPLED_PIXELS) ** (1 / max(1, good.ndim)))))
-    sample = spectra[(slice(None, None, step),) * good.ndim]
-    total, number, own, numbers, sample = dask.compute(
-        total, good.sum(), own, finite.sum(axis=navigation), sample
+    spectra = _whole(np.atleast_2d(spectra))
+    shape = spectra.shape[:-1]
+    step = max(1, int(np.ceil((np.prod(shape) / SAMPLED_PIXELS) ** (1 / len(shape)))))
+    places = blocks(spectra)
+    if isinstance(spectra, da.Array):
+        counts = spectra.to_delayed(optimize_graph=False).ravel()
+        sums = dask.compute(*map(dask.delayed(_sums), counts, places, repeat(step)))
+    else:
+        sums = [_sums(spectra[place], place, step) for place in places]
+    total, number, own, numbers = (
+        sum(values) for values in zip(*(s[:4] for s in sums), strict=True)
     )
+    sample = np.concatenate([s[4] for s in sums])
     if number:
         mean = np.asarray(total / number, np.float64)
     elif numbers.any():
@@ -604,7 +601,46 @@ def averages(spectra: np.ndarray | da.Array) -> Averages:
     else:
         raise InvalidSpectraError("No spectrum has finite counts that can be fitted.")
     negative = (sample < 0).any()
-    return Averages(mean, noise_variance(sample.reshape(-1, len(mean))) if negative else None)
+    return Averages(mean, noise_variance(sample) if negative else None)
+
+
+def _sums(
+    spectra: np.ndarray, place: tuple[slice, ...], step: int
+) -> tuple[np.ndarray, int, np.ndarray, np.ndarray, np.ndarray]:
+    """Sum and number of the spectra of a block that are finite, those of each channel, and a sample of the spectra.
+
+    Parameters
+    ----------
+    spectra
+        Shape (..., n_channels).
+    place
+        Where they are in the image, of which every so many pixels along each axis are in the sample.
+    step
+        How many.
+    """
+    sampled = tuple(slice(-axis.start % step, None, step) for axis in place[: spectra.ndim - 1])
+    # a view would keep the whole block
+    sample = spectra[sampled].reshape(-1, spectra.shape[-1]).copy()
+    pixels = spectra.reshape(-1, spectra.shape[-1])
+    total, own, numbers = np.zeros((3, pixels.shape[1]))
+    number = 0
+    for part in _parts(len(pixels)):
+        finite = plausible(pixels[part])
+        good = finite.all(axis=1)
+        total += pixels[part][good].sum(axis=0, dtype=np.float64)
+        number += int(good.sum())
+        own += np.where(finite, pixels[part], 0).sum(axis=0, dtype=np.float64)
+        numbers += finite.sum(axis=0)
+    return total, number, own, numbers, sample
+
+
+def _parts(n_pixels: int) -> list[slice]:
+    """Slices of a thousand pixels, of which copies in double precision take little memory."""
+    return [slice(i, i + PIXELS_PER_BLOCK) for i in range(0, n_pixels, PIXELS_PER_BLOCK)]
+
+
+def _whole(spectra: np.ndarray | da.Array) -> np.ndarray | da.Array:
+    return whole_spectra(spectra) if isinstance(spectra, da.Array) else spectra
 
 
 def noise_variance(spectra: np.ndarray) -> np.ndarray:
@@ -690,16 +726,6 @@ def blocks(spectra: np.ndarray | da.Array) -> list[tuple[slice, ...]]:
     """
     if isinstance(spectra, da.Array):
         chunks = spectra.chunks[:-1]
-        if spectra.numblocks[-1] > 1:
-            size = np.prod([max(sizes) for sizes in chunks]) * spectra.shape[-1]
-            size *= spectra.dtype.itemsize / 1e9
-            if size > LARGE_BLOCK_GB:
-                _logger.warning(
-                    "The image is chunked along the energy axis: %.1f GB are in memory at once. Save it with "
-                    "all energies of some pixels in a chunk, e.g. s.rechunk(nav_chunks='auto', "
-                    "sig_chunks=-1), to need less.",
-                    size,
-                )
     else:
         n_rows, n_per_row = spectra.shape[0], int(np.prod(spectra.shape[1:-1]))
         rows = max(1, PIXELS_PER_BLOCK // n_per_row)

@@ -91,17 +91,7 @@ def with_exposure_ratio(
         Core and low loss.
     given
         Exposure of the low loss as a share of that of the core loss; by default from the metadata.
-
-    Raises
-    ------
-    ArgumentError
-        If `given` is no positive number.
     """
-    if given is not None and not arguments.is_positive(given):
-        raise ArgumentError(
-            f"low_loss_exposure_ratio must be a positive number, the exposure of the low loss over "
-            f"that of the core loss, not {given!r}."
-        )
     ratio = exposure_ratio(signal, low_loss) if given is None else float(given)
     if ratio is None:
         return low_loss

@@ -9,7 +9,7 @@ import numpy as np
 from hyperspy_eelsid import arguments
 from hyperspy_eelsid._upstream import with_data
 from hyperspy_eelsid.edges import visible_groups
-from hyperspy_eelsid.quantification.linear_model import LinearModel, PixelDesigns, PixelFits
+from hyperspy_eelsid.quantification.linear_model import LinearModel, PixelDesigns
 
 if TYPE_CHECKING:
     from exspy.models import EELSModel
@@ -58,9 +58,9 @@ def fit_with_onset_shifts(model: EELSModel, show_progressbar: bool | None = None
         Show progress bars; None takes HyperSpy's preference.
     """
     linear = LinearModel(model)
-    shifts, fits = PixelShifts(linear, show_progressbar).fit(show_progressbar)
+    shifts, unfitted = PixelShifts(linear, show_progressbar).fit(show_progressbar)
     _keep(linear, shifts)
-    linear.keep(fits)
+    linear.finish(unfitted)
 
 
 def _keep(linear: LinearModel, shifts: np.ndarray) -> BaseSignal:
@@ -184,8 +184,14 @@ class PixelShifts:
         )
         return shifts[np.argsort(pixels)]
 
-    def fit(self, show_progressbar: bool | None = None) -> tuple[np.ndarray, list[PixelFits]]:
-        """Shifts [eV], shape (n_pixels,), and the fits of the pixels with them."""
+    def fit(self, show_progressbar: bool | None = None) -> tuple[np.ndarray, list[int]]:
+        """Fit the pixels with their shifts.
+
+        Returns
+        -------
+        shifts, unfitted
+            In eV, shape (n_pixels,), and the number of pixels of each block that could not be fitted.
+        """
         linear = self._fitted_model
         most = round(SEARCH_RANGE_EV / ROUNDED_TO_EV) if self._variance > 0 else 0
         steps = np.arange(-most, most + 1)
@@ -193,16 +199,14 @@ class PixelShifts:
 
         def block(
             pixels: np.ndarray, counts: np.ndarray, low_loss: np.ndarray | None
-        ) -> tuple[np.ndarray, PixelFits]:
+        ) -> tuple[np.ndarray, np.ndarray, int]:
             shifts = self._of_block(pixels, counts, low_loss)
             which = np.round(shifts / ROUNDED_TO_EV).astype(int) + most
-            return shifts, linear.fit_block(designs, which, pixels, counts, low_loss)
+            return pixels, shifts, linear.fit_block(designs, which, pixels, counts, low_loss)
 
-        blocks = linear.map_blocks(block, show_progressbar)
-        fits = [fit for _, fit in blocks]
-        pixels = np.concatenate([fit.pixels for fit in fits])
-        shifts = np.concatenate([shifts for shifts, _ in blocks])
-        return shifts[np.argsort(pixels)], fits
+        pixels, shifts, unfitted = zip(*linear.map_blocks(block, show_progressbar), strict=True)
+        order = np.argsort(np.concatenate(pixels))
+        return np.concatenate(shifts)[order], list(unfitted)
 
 
 def _near_onsets(linear: LinearModel) -> np.ndarray:

@@ -151,7 +151,7 @@ def _summary(result: Result, link: str) -> dict[str, Any]:
             for element, row in result.table.to_dict("index").items()
         },
         "doubtful": result.doubtful,
-        "date": origin(result).get("Date of measurement", ""),
+        "date": result.found.spectrum.metadata.get_item("General.date", ""),
         "notes": result.notes,
         "no_fit": result.no_fit,
     }
@@ -194,6 +194,11 @@ def _data_link(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
+def _spread(error: float) -> str:
+    """A standard error in percent behind its value."""
+    return f"± {error:.1f}" if error >= 0.05 else "± < 0.1"
+
+
 @cache
 def _template(name: str) -> Any:
     loader = PackageLoader("hyperspy_eelsid.report", "templates")
@@ -204,4 +209,5 @@ def _template(name: str) -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["spread"] = _spread
     return environment.get_template(name)

@@ -49,8 +49,20 @@ def test_absorption_of_crystals_goes_from_none_to_that_of_the_atom(library):
 def test_all_3d_metals_and_lanthanides_with_open_shells_are_there():
     for element in "Sc Ti V Cr Mn Fe Co Ni Cu".split():
         assert computed_near_edges(element, "L")
-    for element in "Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb".split():
+    for element in "La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb".split():
         assert computed_near_edges(element, "M") and computed_near_edges(element, "N")
+    assert computed_near_edges("Ba", "M")
+    for element in ("Th", "U"):
+        assert computed_near_edges(element, "N")
+
+
+def test_core_holes_pull_the_strength_to_the_onset():
+    with_hole, without = (
+        next(e for e in computed_near_edges("Mg", "K") if e.name.endswith(name))
+        for name in ("/Mg", "/Mg no hole")
+    )
+    first = (with_hole.energy > 0) & (with_hole.energy < 5)
+    assert with_hole.values[first].mean() > 1.05 * without.values[first].mean()
 
 
 def test_entries_of_an_edge():

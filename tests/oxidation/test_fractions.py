@@ -133,7 +133,7 @@ def test_references_that_are_too_broad_warn(lazy, caplog):
     assert np.median(fractions.chi_squared.data) < 1.1
     pull = np.sqrt(np.median(pulls(fractions, "Mn3+", truth) ** 2) / 0.455)
     assert pull > 2
-    assert fractions.misfit == pytest.approx(pull, rel=0.6)
+    assert 0.5 < fractions.misfit / pull < 2
     # references that are too sharp are broadened
     fractions, told = warned(caplog, two((20, 20), resolution=np.hypot(0.8, 1.2))[0], ions())
     assert not told and fractions.misfit < 1

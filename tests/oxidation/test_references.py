@@ -40,7 +40,7 @@ def test_crystal_fields():
 
 
 def test_what_is_not_in_the_library():
-    with pytest.raises(UnknownElementError, match="no ion of La"):
-        references("La", 0.1, 0.8)
+    with pytest.raises(UnknownElementError, match="M4 of La to Yb"):
+        references("Zr", 0.1, 0.8)
     with pytest.raises(ValueError, match="above zero"):
         references("Mn", 0.0, 0.8)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hyperspy_eelsid.edges import ENERGY_MIN_EV
 from training.physics.ionisation import GROUP_LOW, SIGNAL_RANGE_EV
 
 
@@ -51,27 +50,29 @@ class Visibility:
         lost
             Channels that hold nothing of the sample, bool, shape (n, 3072); None for none.
         """
-        start, end = p["window_start"][:, None, None], p["window_end"][:, None, None]
-        shifted = GROUP_LOW + p["energy_offset"][:, None, None]
-        first = np.nan_to_num(shifted, nan=ENERGY_MIN_EV).astype(int)
-        first = np.clip(first, start, end - 1)
+        # only of the groups that there are, which are few
+        row, *group = np.nonzero((signal > 0) & np.isfinite(GROUP_LOW))
+        start, end = p["window_start"][row], p["window_end"][row]
+        shifted = GROUP_LOW[*group] + p["energy_offset"][row]
+        first = np.clip(shifted.astype(int), start, end - 1)
         last = np.minimum(first + SIGNAL_RANGE_EV, end)
-        rows = np.arange(len(expected))[:, None, None]
 
-        def between(values: np.ndarray, kind: type) -> np.ndarray:
-            total = np.cumsum(values, axis=1, dtype=kind)
-            return total[rows, last] - total[rows, first]
-
-        under = np.maximum(between(expected, np.float64), 1e-30)
-        counts = p["counts"][:, None, None]
-        readout = p["readout_noise"][:, None, None] * counts
+        channel = first[:, None] + np.arange(1, SIGNAL_RANGE_EV + 1)
+        inside = channel <= last[:, None]
+        here = row[:, None], np.minimum(channel, expected.shape[1] - 1)
+        under = np.maximum((expected[here] * inside).sum(axis=1, dtype=np.float64), 1e-30)
+        counts = p["counts"][row]
+        readout = p["readout_noise"][row] * counts
         noise = np.sqrt(under * counts + (last - first) * readout**2)
         pattern = p["fixed_pattern"] * np.minimum(np.sqrt(p["pattern_length"] / 20), 1)
-        share = np.maximum(self.patterns * pattern, self.share)[:, None, None]
-        seen = (signal * counts > self.deviations * noise) & (signal > share * under)
+        share = np.maximum(self.patterns * pattern, self.share)[row]
+        above = signal[row, *group]
+        seen = (above * counts > self.deviations * noise) & (above > share * under)
         if lost is not None:
-            seen &= between(lost, np.int32) < self.lost * (last - first)
-        return seen & np.isfinite(shifted)
+            seen &= (lost[here] & inside).sum(axis=1) < self.lost * (last - first)
+        result = np.zeros(signal.shape, bool)
+        result[row, *group] = seen
+        return result
 
 
 def in_window(fractions: np.ndarray, p: dict[str, np.ndarray]) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The ions whose multiplets are computed, and their spectra.
 
-L2,3 of 3d metals in crystal fields, M4,5 and N4,5 of free lanthanides. Hybridisation and charge transfer, the
-continuum behind the lines and metals are not in it.
+L2,3 of 3d metals in crystal fields, M4,5 and N4,5 of free lanthanides, M4,5 of barium, N4,5 of thorium and uranium.
+Hybridisation and charge transfer, the continuum behind the lines and metals are not in it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from training.physics.multiplets import (
-    TRANSITIONS,
+    NOBLE_GAS_BEFORE,
     CrystalField,
     broadened,
     core_hole_widths,
@@ -21,46 +21,58 @@ from training.physics.multiplets import (
     lines,
     mean_excitation,
     onset,
+    transition,
 )
 
 KIND = "multiplets"
 AXIS = "energy"
-VERSION = 1  # of the computation: to be raised when spectra change
+VERSION = 2  # of the computation: to be raised when spectra change
 PROGRAM = "edrixs"
 UNITS = "1/eV"
 ENERGY_EV = np.round(np.arange(-5.0, 75.0, 0.1), 6)
 FANO_Q = 4.0  # of N4,5, a weak asymmetry
-_ELEMENTS = (
-    "Sc Ti V Cr Mn Fe Co Ni Cu".split(),
-    "Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb".split(),
-)
-ATOMIC_NUMBERS = {
-    name: first + i
-    for first, names in zip((21, 58), _ELEMENTS, strict=True)
-    for i, name in enumerate(names)
+# Charges of the ions, the most common first; their electrons outside of the noble gas are all in the open shell
+_TRANSITION_METALS = {
+    "Sc": (3,),
+    "Ti": (4, 3),
+    "V": (5, 4, 3),
+    "Cr": (6, 3),
+    "Mn": (2, 3, 4),
+    "Fe": (2, 3),
+    "Co": (2, 3),
+    "Ni": (2,),
+    "Cu": (2,),
 }
-# Hartree-Fock integrals of 3d ions grow by this share with every electron that leaves (from Mn2+ to Mn4+ and Fe2+ to
-# Fe3+ in the tables of R. D. Cowan's program); the atom has those of the divalent ion. Still, the integrals between
-# 2p and 3d stay below those of Hartree-Fock in early metals: 10 % for V3+, 18 % for Ti4+.
-GROWTH_WITH_CHARGE = 0.095
-_LIKE_MONOVALENT = ("Cr", "Cu")  # their atoms have one 4s electron only
-_TRANSITION_METALS = {  # electrons in 3d, the ion's charge is what is missing
-    "Sc": ((3, 0),),
-    "Ti": ((4, 0), (3, 1)),
-    "V": ((5, 0), (4, 1), (3, 2)),
-    "Cr": ((6, 0), (3, 3)),
-    "Mn": ((2, 5), (3, 4), (4, 3)),
-    "Fe": ((2, 6), (3, 5)),
-    "Co": ((2, 7), (3, 6)),
-    "Ni": ((2, 8),),
-    "Cu": ((2, 9),),
+# Without Yb2+, whose 4f is full, and N of barium, where 4f is no bound shell yet
+_LANTHANIDES = {
+    "La": (3,),
+    "Ce": (3, 4),
+    "Pr": (3,),
+    "Nd": (3,),
+    "Pm": (3,),
+    "Sm": (3,),
+    "Eu": (3, 2),
+    "Gd": (3,),
+    "Tb": (3, 4),
+    "Dy": (3,),
+    "Ho": (3,),
+    "Er": (3,),
+    "Tm": (3,),
+    "Yb": (3,),
 }
+_IONS = {
+    "L": _TRANSITION_METALS,
+    "M": {"Ba": (2,)} | _LANTHANIDES,
+    "N": _LANTHANIDES | {"Th": (4,), "U": (4, 6)},
+}
+ATOMIC_NUMBERS = {name: 21 + i for i, name in enumerate(_TRANSITION_METALS)}
+ATOMIC_NUMBERS |= {"Ba": 56, "Th": 90, "U": 92}
+ATOMIC_NUMBERS |= {name: 57 + i for i, name in enumerate(_LANTHANIDES)}
 CRYSTAL_FIELDS_EV = (1.0, 1.8, -0.6, 0.5, 1.4, 2.2)  # 10Dq; negative in a tetrahedron
 TETRAGONAL = {
     "Cu2+": (1.4, 0.15, 0.05),
     "Mn3+": (1.4, 0.2, 0.05),
 }  # Jahn-Teller ions: 10Dq, Ds, Dt [eV]
-_OTHER_VALENCES = {"Ce": ((4, 0),), "Tb": ((4, 7),), "Eu": ((2, 7),)}
 
 
 @dataclass(frozen=True)
@@ -110,8 +122,12 @@ class Multiplet:
     @property
     def description(self) -> dict[str, Any]:
         """Attributes in the library."""
-        fano = FANO_Q if self.edge == "N" else 0.0
-        return asdict(self) | {"ion": self.ion, "fano": fano}
+        return asdict(self) | {"ion": self.ion, "fano": self.fano or 0.0}
+
+    @property
+    def fano(self) -> float | None:
+        """Fano's q; None where the lines do not interfere with a continuum."""
+        return FANO_Q if self.edge == "N" and self.element in _LANTHANIDES else None
 
 
 def _configurations(entry: Multiplet) -> int:
@@ -124,20 +140,20 @@ def _configurations(entry: Multiplet) -> int:
 def entries() -> list[Multiplet]:
     """All entries of the library, those that are fast first."""
     result = []
-    for element, ions in _TRANSITION_METALS.items():
-        for charge, electrons in ions:
-            charge_of_atom = 1 if element in _LIKE_MONOVALENT else 2
-            share = 1 + GROWTH_WITH_CHARGE * (charge - charge_of_atom)
-            valence, core, exchange = (round(share * x, 4) for x in TRANSITIONS["L"].scales)
-            entry = Multiplet(element, "L", charge, electrons, (valence, core, exchange))
-            result += [replace(entry, ten_dq=ten_dq) for ten_dq in CRYSTAL_FIELDS_EV]
-            if entry.ion in TETRAGONAL:
-                ten_dq, ds, dt = TETRAGONAL[entry.ion]
-                result.append(replace(entry, ten_dq=ten_dq, ds=ds, dt=dt))
-    for electrons, element in enumerate(_ELEMENTS[1], start=1):
-        for charge, number in ((3, electrons), *_OTHER_VALENCES.get(element, ())):
-            for edge in "NM":
-                result.append(Multiplet(element, edge, charge, number, TRANSITIONS[edge].scales))
+    for edge, ions in _IONS.items():
+        for element, charges in ions.items():
+            atomic_number = ATOMIC_NUMBERS[element]
+            shells = transition(edge, atomic_number)
+            for charge in charges:
+                electrons = atomic_number - NOBLE_GAS_BEFORE[shells.valence_shell] - charge
+                entry = Multiplet(element, edge, charge, electrons, shells.scales)
+                if edge == "L":
+                    result += [replace(entry, ten_dq=ten_dq) for ten_dq in CRYSTAL_FIELDS_EV]
+                else:
+                    result.append(entry)
+                if entry.ion in TETRAGONAL and edge == "L":
+                    ten_dq, ds, dt = TETRAGONAL[entry.ion]
+                    result.append(replace(entry, ten_dq=ten_dq, ds=ds, dt=dt))
 
     # one spectrum of every ion before the further crystal fields, and what takes minutes at the end
     def order(entry: Multiplet) -> tuple[bool, bool, int]:
@@ -150,13 +166,12 @@ def entries() -> list[Multiplet]:
 def compute(entry: Multiplet) -> tuple[np.ndarray, dict[str, float]]:
     """Absorption on `ENERGY_EV` and what places it."""
     atomic_number = ATOMIC_NUMBERS[entry.element]
-    values = integrals(atomic_number, entry.edge)
+    values = integrals(atomic_number, entry.edge, entry.electrons)
     field = CrystalField(entry.ten_dq, entry.ds, entry.dt)
     spectrum = lines(values, entry.edge, entry.electrons, entry.scales, field)
     start = onset(spectrum)
     widths = core_hole_widths(spectrum, entry.edge, atomic_number)
-    fano = FANO_Q if entry.edge == "N" else None
-    absorption = broadened(spectrum, ENERGY_EV + start, widths, fano)
+    absorption = broadened(spectrum, ENERGY_EV + start, widths, entry.fano)
     absorption /= np.trapezoid(absorption, ENERGY_EV)
     mean = float(spectrum.strength @ spectrum.energy / spectrum.strength.sum() - start)
     return absorption.astype(np.float32), {

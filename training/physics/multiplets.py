@@ -7,7 +7,7 @@ Hybridisation with neighbours, charge transfer and transitions to the continuum 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -54,6 +54,8 @@ TRANSITIONS = {
     "M": Transition("f", "d", (4, 3), (3, 2), (0.85, 0.85, 0.85)),
     "N": Transition("f", "d", (4, 3), (4, 2), (0.85, 0.75, 0.66)),
 }
+NOBLE_GAS_BEFORE = {(3, 2): 18, (4, 3): 54, (5, 3): 86}  # an open shell
+FIRST_ACTINIDE = 89
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,48 @@ class Lines:
     boundary: float
 
 
+def transition(edge: str, atomic_number: int) -> Transition:
+    """The two shells of an edge; N of actinides leads to 5f.
+
+    Parameters
+    ----------
+    edge
+        L, M or N.
+    atomic_number
+        Of the element.
+    """
+    found = TRANSITIONS[edge]
+    if atomic_number < FIRST_ACTINIDE:
+        return found
+    # 4d and 5f hardly overlap, and their integrals are reduced as those of 3d and 4f
+    return replace(found, valence_shell=(5, 3), scales=TRANSITIONS["M"].scales)
+
+
+@lru_cache(maxsize=64)
+def ion(atomic_number: int, edge: str, electrons: int, promoted: float = 0.0) -> Atom:
+    """An ion with an open shell, outside of which it is empty.
+
+    Parameters
+    ----------
+    atomic_number, edge
+        As in :func:`transition`.
+    electrons
+        In the open shell of the ground state.
+    promoted
+        Electrons that have gone there from the core.
+    """
+    shells = transition(edge, atomic_number)
+    occupation = relativistic_subshells(NOBLE_GAS_BEFORE[shells.valence_shell])
+    full = 2 * (2 * shells.core_shell[1] + 1)
+    for (n, angular), number in (
+        (shells.core_shell, full - promoted),
+        (shells.valence_shell, electrons + promoted),
+    ):
+        share = number / (2 * angular + 1)
+        occupation |= {(n, angular): angular * share, (n, -angular - 1): (angular + 1) * share}
+    return solve(atomic_number, occupation)
+
+
 def _radial(atom: Atom, n: int, angular: int) -> np.ndarray:
     """Large component of a shell, normalised; mean of both total angular momenta."""
     mean = sum(abs(kappa) * atom.orbitals[n, kappa][0] for kappa in (angular, -angular - 1))
@@ -143,39 +187,39 @@ def _spin_orbit(atom: Atom, n: int, angular: int) -> float:
     return splitting * HARTREE_EV * 2 / (2 * angular + 1)
 
 
-_solve = lru_cache(maxsize=8)(solve)
+def integrals(atomic_number: int, edge: str, electrons: int) -> Integrals:
+    """Slater integrals and spin-orbit constants of a free ion.
 
-
-def integrals(atomic_number: int, edge: str) -> Integrals:
-    """Slater integrals and spin-orbit constants of a free neutral atom.
-
-    The atom, not the ion, is solved: its 3d shell is that of the divalent ion, and its 4f shell that of the
-    trivalent ion. Other valences change the integrals of 3d by some 10 % for each electron, about as much as
-    the reduction of the integrals is uncertain.
+    Those within the open shell and the spin-orbit constants are of the ground state; those between it and the core are
+    of the transition state, half-way to the excited one, because an empty shell has no orbital otherwise and a full
+    core hole contracts it more than it does in Hartree-Fock.
 
     Parameters
     ----------
     atomic_number
-        21 to 29 for L, 58 to 70 for M and N.
+        21 to 29 for L, 57 to 70 for M and N, from 89 on also for N.
     edge
         L, M or N.
+    electrons
+        In the open shell of the ground state.
 
     References
     ----------
     R. D. Cowan, The Theory of Atomic Structure and Spectra (1981), eqs. 6.41 and 10.9. A spin-orbit constant is
     the splitting of j = l -+ 1/2 divided by l + 1/2.
     """
-    transition = TRANSITIONS[edge]
-    atom = _solve(atomic_number)
-    lv, lc = transition.valence_shell[1], transition.core_shell[1]
-    v = _radial(atom, *transition.valence_shell)
-    c = _radial(atom, *transition.core_shell)
+    shells = transition(edge, atomic_number)
+    lv, lc = shells.valence_shell[1], shells.core_shell[1]
+    half_way = ion(atomic_number, edge, electrons, promoted=0.5)
+    ground = ion(atomic_number, edge, electrons) if electrons else half_way
+    own = _radial(ground, *shells.valence_shell)
+    v, c = _radial(half_way, *shells.valence_shell), _radial(half_way, *shells.core_shell)
     return Integrals(
-        direct=tuple(_slater(atom, v * v, v * v, k) for k in range(2, 2 * lv + 1, 2)),
-        core_direct=tuple(_slater(atom, v * v, c * c, k) for k in range(2, 2 * lc + 1, 2)),
-        exchange=tuple(_slater(atom, v * c, v * c, k) for k in range(lv - lc, lv + lc + 1, 2)),
-        spin_orbit=_spin_orbit(atom, *transition.valence_shell),
-        core_spin_orbit=_spin_orbit(atom, *transition.core_shell),
+        direct=tuple(_slater(ground, own * own, own * own, k) for k in range(2, 2 * lv + 1, 2)),
+        core_direct=tuple(_slater(half_way, v * v, c * c, k) for k in range(2, 2 * lc + 1, 2)),
+        exchange=tuple(_slater(half_way, v * c, v * c, k) for k in range(lv - lc, lv + lc + 1, 2)),
+        spin_orbit=_spin_orbit(ground, *shells.valence_shell),
+        core_spin_orbit=_spin_orbit(ground, *shells.core_shell),
     )
 
 
@@ -183,35 +227,25 @@ def mean_excitation(atomic_number: int, edge: str, electrons: int) -> float:
     """Difference of the mean energies of both configurations [eV]: where the zero of :class:`Lines` lies.
 
     Half an electron goes from the core to the open shell, and what is between their eigenvalues then is the energy that
-    a whole one needs. The other shells are those of the neutral atom.
+    a whole one needs.
 
     Parameters
     ----------
-    atomic_number, edge
+    atomic_number, edge, electrons
         As in :func:`integrals`.
-    electrons
-        In the open shell of the ion.
 
     References
     ----------
     Transition state: J. C. Slater, Adv. Quantum Chem. 6, 1 (1972).
     """
-    transition = TRANSITIONS[edge]
-    occupation = relativistic_subshells(atomic_number)
-    full = 2 * (2 * transition.core_shell[1] + 1)
-    for (n, angular), number in (
-        (transition.core_shell, full - 0.5),
-        (transition.valence_shell, electrons + 0.5),
-    ):
-        share = number / (2 * angular + 1)
-        occupation |= {(n, angular): angular * share, (n, -angular - 1): (angular + 1) * share}
-    atom = solve(atomic_number, occupation)
+    shells = transition(edge, atomic_number)
+    half_way = ion(atomic_number, edge, electrons, promoted=0.5)
 
     def energy(n: int, angular: int) -> float:
-        both = angular * atom.energies[n, angular] + (angular + 1) * atom.energies[n, -angular - 1]
-        return both / (2 * angular + 1) * HARTREE_EV
+        inner, outer = half_way.energies[n, angular], half_way.energies[n, -angular - 1]
+        return (angular * inner + (angular + 1) * outer) / (2 * angular + 1) * HARTREE_EV
 
-    return energy(*transition.valence_shell) - energy(*transition.core_shell)
+    return energy(*shells.valence_shell) - energy(*shells.core_shell)
 
 
 def _edrixs() -> Any:
@@ -373,11 +407,14 @@ def core_hole_widths(spectrum: Lines, edge: str, atomic_number: int) -> np.ndarr
     """Full width at half maximum of every line [eV].
 
     L and M: round values of the size of the tabulated natural widths (M. O. Krause, J. H. Oliver, J. Phys. Chem.
-    Ref. Data 8, 329 (1979) for L); the partner with j = l - 1/2 decays by Coster-Kronig transitions too. N: the
-    high terms of 4d9 4f(n+1) lie in the 4f continuum and autoionise, the low ones hardly
+    Ref. Data 8, 329 (1979) for L); the partner with j = l - 1/2 decays by Coster-Kronig transitions too. N of
+    lanthanides: the high terms of 4d9 4f(n+1) lie in the 4f continuum and autoionise, the low ones hardly
     (J. L. Dehmer et al., Phys. Rev. Lett. 26, 1521 (1971)). A rule of thumb: 0.5 eV up to 5 eV below the mean
-    energy of the configuration, where the lines of the heavy lanthanides begin, and 5 eV from 10 eV above it.
+    energy of the configuration, where the lines of the heavy ones begin, and 5 eV from 10 eV above it. N of actinides:
+    4d decays fast (J. L. Campbell, T. Papp, At. Data Nucl. Data Tables 77, 1 (2001)).
     """
+    if atomic_number >= FIRST_ACTINIDE:
+        return np.full(len(spectrum.energy), 4.0)
     if edge == "N":
         return 0.5 + 4.5 * np.clip((spectrum.energy + 5.0) / 15.0, 0.0, 1.0)
     lower = 0.2 + 0.05 * (atomic_number - 21) if edge == "L" else 0.8

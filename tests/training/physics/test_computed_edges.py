@@ -118,12 +118,13 @@ def test_strength_of_the_lines_is_that_of_our_atoms(name):
     from importlib.resources import files
 
     from training.physics.cross_section_table import read_oscillator_strength
+    from training.physics.gos.atom import solve
     from training.physics.gos.dirac import HARTREE_EV
-    from training.physics.multiplets import TRANSITIONS, _radial, _solve
+    from training.physics.multiplets import TRANSITIONS, _radial
 
     edge = EDGES[index(name)]
     transition = TRANSITIONS[edge.group]
-    atom = _solve(edge.atomic_number)
+    atom = solve(edge.atomic_number)
     valence, core = (_radial(atom, *s) for s in (transition.valence_shell, transition.core_shell))
     radial = np.sum(valence * core * atom.grid.r * atom.grid.weight)
     angular = transition.core_shell[1]

@@ -168,10 +168,11 @@ def bound(energy, v, r, slope, h, principal, kappa, charge):
         else:
             high = min(high, energy)
         energy += change
-        if not low < energy < high:
-            energy = (low + high) / 2
+        # before the bracket is looked at, which a change below rounding does not leave
         if abs(change) < 1e-9 * max(1.0, abs(energy)):
             break
+        if not low < energy < high:
+            energy = (low + high) / 2
     return energy, p / math.sqrt(norm), q / math.sqrt(norm)
 
 
