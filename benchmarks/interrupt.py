@@ -25,11 +25,13 @@ ROWS = 400
 
 def on_an_image(task: str) -> Callable[[bool], object]:
     """Identify or fit an image, or a few rows of it."""
+    import hyperspy.api as hs
     import numpy as np
     from exspy.signals import EELSSpectrum
 
     from hyperspy_eelsid.data import superlattice
 
+    hs.preferences.General.show_progressbar = False
     few = superlattice((4, 65))
     axis = few.axes_manager[-1].get_axis_dictionary()
     many = EELSSpectrum(
@@ -41,11 +43,9 @@ def on_an_image(task: str) -> Callable[[bool], object]:
         image = many if whole else few
         image = image.as_lazy() if task.startswith("lazy") else image
         if task.endswith("identification"):
-            found = image.identify_elements(show_progressbar=False)
-            return found.probability.data[:4].sum() if whole else found.elements
-        model = image.auto_model(
-            elements=["O", "Ti"], onset_shift="pixel" if whole else "image", show_progressbar=False
-        )
+            return image.identify_elements(show_progressbar=False).elements
+        shift = "pixel" if whole else "image"  # takes longer
+        model = image.auto_model(elements=["O", "Ti"], onset_shift=shift, show_progressbar=False)
         return [float(m.data.sum()) for m in model.elemental_maps().values()]
 
     return call
@@ -84,6 +84,9 @@ def training(folder: Path) -> Callable[[bool], object]:
 
 def child(task: str, folder: Path) -> None:
     """Do a task until it is stopped, and say so; then a small one."""
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # shells make jobs in the background deaf
     makers = {"simulation": simulation, "training": training}
     call = makers[task](folder) if task in makers else on_an_image(task)
     before = call(False)

@@ -104,7 +104,7 @@ def measure(task: str, rows: int, chunks: str, seconds: float) -> None:
 
 
 def main(gigabytes: float, seconds: float) -> int:
-    """Print the memory of every task for each chunking; the exit code is the number of those that take too much."""
+    """Print the memory of every task for each chunking; the exit code is 1 if one takes too much."""
     rows = max(250, math.ceil(gigabytes * 1e9 / (ROW * CHANNELS * 4)))
     size = rows * ROW * CHANNELS * 4 / 1e9
     print(f"virtual image of {size:.1f} GB, {rows} x {ROW} spectra of {CHANNELS} channels")
@@ -120,7 +120,7 @@ def main(gigabytes: float, seconds: float) -> int:
             print(
                 f"{task:14} {chunks:14} {float(memory):5.2f} GB at most, {end.strip()} after {taken} s"
             )
-    return too_much
+    return int(too_much > 0)
 
 
 if __name__ == "__main__":

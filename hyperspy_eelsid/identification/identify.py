@@ -15,7 +15,7 @@ from hyperspy_eelsid import arguments
 from hyperspy_eelsid.edges import ELEMENTS
 from hyperspy_eelsid.energy_axis import check_eels, energy_axis, in_order
 from hyperspy_eelsid.exceptions import ArgumentError
-from hyperspy_eelsid.identification import rules
+from hyperspy_eelsid.identification import rules, unusual
 from hyperspy_eelsid.identification.predict import NetworkSettings, predict_signal
 from hyperspy_eelsid.identification.result import ElementIdentification, computed
 from hyperspy_eelsid.signals import ElementProbability, LazyElementProbability
@@ -121,12 +121,13 @@ def identify_elements(
         # data in memory are not sent to the workers of a cluster
         with dask.config.set(scheduler="threads"):
             arrays = computed(arrays, energy, masked, show_progressbar)
-    probability, spectrum, intensity = arrays
+    probability, spectrum, intensity, oddities = arrays
     ensemble = runtime.load()
     found = ElementIdentification(
         probability=_probability_signal(probability, ordered),
         spectrum=_spectrum_signal(spectrum, ordered),
         intensity=_image_signal(intensity, ordered),
+        oddities=_image_signal(oddities, ordered),
         energy=energy,
         threshold=ensemble.threshold if threshold is None else threshold,
         min_fraction=min_fraction,
@@ -134,6 +135,8 @@ def identify_elements(
         candidates=candidates,
         masked=masked,
     )
+    if not isinstance(ordered, LazySignal):
+        unusual.warn(found.unusual)
     if add_elements:
         signal.add_elements(tuple(found.elements))
     return found

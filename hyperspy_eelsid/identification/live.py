@@ -114,7 +114,9 @@ class LiveIdentification:
         )
         if np.isnan(probability).any():
             raise InvalidSpectraError("The frame has no finite, positive counts in the window.")
-        judged = rules.judge(probability[0], self.threshold, *window, possible=self._candidates)
+        judged = rules.judge(
+            probability[0, :-1], self.threshold, *window, possible=self._candidates
+        )
         return {ELEMENTS[i]: float(judged.probability[0, i]) for i in judged.elements}
 
     @staticmethod

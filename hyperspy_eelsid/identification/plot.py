@@ -15,6 +15,7 @@ from matplotlib.patches import Rectangle
 
 from hyperspy_eelsid.edges import ELEMENT_INDEX
 from hyperspy_eelsid.energy_axis import measured_window
+from hyperspy_eelsid.exceptions import ArgumentError
 
 COLOUR_MAP = "viridis"
 MAPS_PER_ROW = 4
@@ -161,17 +162,19 @@ def plot_maps(
 
     Raises
     ------
-    ValueError
+    ArgumentError
         If there is nothing to draw.
     """
     dimension = intensity.axes_manager.signal_dimension
     if dimension not in (1, 2):
-        raise ValueError(
+        raise ArgumentError(
             f"There are no maps of a {'single spectrum' if dimension == 0 else 'volume'}; "
             "use plot() to see its probabilities, or found.probability['Fe'] for an element."
         )
     if not maps:
-        raise ValueError("No element was found; with_threshold() with a lower threshold may help.")
+        raise ArgumentError(
+            "No element was found; with_threshold() with a lower threshold may help."
+        )
     if dimension == 1:
         axes = hs.plot.plot_spectra(list(maps.values()), legend=list(maps), **kwargs)
         axes.set(ylabel="Probability", ylim=(-0.02, 1.05))

@@ -14,13 +14,14 @@ from hyperspy_eelsid.energy_axis import (
     plausible,
     without_nan_at_ends,
 )
-from hyperspy_eelsid.identification import ensemble, network_input, rules
+from hyperspy_eelsid.identification import ensemble, network_input, rules, unusual
 from hyperspy_eelsid.networks.blocks import in_blocks
 
 if TYPE_CHECKING:
     import dask.array as da
 
 SMALLEST_COUNTS = 1e-18  # less is no number of counts, in whatever unit
+N_RESULTS = len(ELEMENTS) + 1  # the last tells what is unusual
 
 
 class NetworkSettings(NamedTuple):
@@ -42,7 +43,7 @@ def predict_spectra(
     energy: np.ndarray,
     networks: NetworkSettings,
 ) -> np.ndarray:
-    """Probability of each element in a block of spectra.
+    """Probability of each element in a block of spectra, and what is unusual about each.
 
     Elements without a major edge in the window have the probability 0.
 
@@ -58,8 +59,8 @@ def predict_spectra(
     Returns
     -------
     np.ndarray
-        float32, shape (..., 80); NaN for spectra that are masked, or whose counts are not
-        finite or nowhere positive.
+        float32, shape (..., 81), the last the sum of :class:`~hyperspy_eelsid.identification.unusual.Oddity`; NaN
+        for spectra that are masked, or whose counts are not finite or nowhere positive.
     """
     pixels = spectra.reshape(-1, spectra.shape[-1])
     start, end = measured_window(energy)
@@ -71,11 +72,14 @@ def predict_spectra(
         finite &= ~masked.reshape(-1)
     inputs = network_input.to_network_input(counts[finite], energy)
     positive = inputs.max(axis=1) > 0
-    probability = networks.load().predict(inputs[positive], networks.batch_size)
-    probability[:, ~rules.visible(*edge_range(energy))] = 0
-    result = np.full((len(pixels), len(ELEMENTS)), np.nan, np.float32)
-    result[np.flatnonzero(finite)[positive]] = probability
-    return result.reshape(*spectra.shape[:-1], len(ELEMENTS))
+    inputs = inputs[positive]
+    probability, spread = networks.load().predict_and_compare(inputs, networks.batch_size)
+    seen = rules.visible(*edge_range(energy))
+    probability[:, ~seen] = 0
+    odd = unusual.oddities(inputs) | unusual.contradiction(spread[:, seen])
+    result = np.full((len(pixels), N_RESULTS), np.nan, np.float32)
+    result[np.flatnonzero(finite)[positive]] = np.column_stack([probability, odd])
+    return result.reshape(*spectra.shape[:-1], N_RESULTS)
 
 
 def predict_signal(
@@ -83,7 +87,7 @@ def predict_signal(
     energy: np.ndarray,
     networks: NetworkSettings,
     masked: np.ndarray | None,
-) -> tuple[np.ndarray | da.Array, np.ndarray | da.Array, np.ndarray | da.Array]:
+) -> tuple[np.ndarray | da.Array, ...]:
     """Probabilities and sums of the spectra of a signal; dask arrays, computed together, read them once.
 
     All are in memory when the data are, and are no larger than a block.
@@ -105,14 +109,18 @@ def predict_signal(
         Sum of the spectra that can be used, shape (n_channels,).
     intensity
         Sum over the energy axis, navigation shape.
+    oddities
+        Sum of :class:`~hyperspy_eelsid.identification.unusual.Oddity`, uint8, navigation shape; 0 for spectra that
+        cannot be used.
     """
     networks.load()  # here and not first in several threads at once
     left_out = [] if masked is None else [masked[..., np.newaxis]]
-    data, probability = in_blocks(
-        predict_spectra, data, *left_out, n_labels=len(ELEMENTS), energy=energy, networks=networks
+    data, result = in_blocks(
+        predict_spectra, data, *left_out, n_labels=N_RESULTS, energy=energy, networks=networks
     )
     pixels = tuple(range(data.ndim - 1))
-    usable = np.isfinite(probability[..., :1])
+    usable = np.isfinite(result[..., :1])
     counts = np.where(plausible(data), data, 0)
     spectrum = np.where(usable, counts, 0).sum(axis=pixels, dtype=np.float64)
-    return probability, spectrum, counts.sum(axis=-1, dtype=np.float64)
+    oddities = np.where(usable[..., 0], result[..., -1], 0).astype(np.uint8)
+    return result[..., :-1], spectrum, counts.sum(axis=-1, dtype=np.float64), oddities

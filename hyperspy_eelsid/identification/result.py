@@ -23,14 +23,16 @@ from hyperspy_eelsid.citation import citation
 from hyperspy_eelsid.edges import ELEMENTS, element_index, symbols, visible_groups
 from hyperspy_eelsid.energy_axis import edge_range
 from hyperspy_eelsid.exceptions import (
+    ArgumentError,
     InvalidSpectraError,
     PixelError,
     UnknownElementError,
     WeightsError,
 )
-from hyperspy_eelsid.identification import ensemble, rules, saved, table
+from hyperspy_eelsid.identification import ensemble, rules, saved, table, unusual
 from hyperspy_eelsid.identification.axis_offset import energy_offset
 from hyperspy_eelsid.identification.evidence import Jump, jumps, reason
+from hyperspy_eelsid.identification.network_input import to_network_input
 from hyperspy_eelsid.identification.relevance import relevance
 from hyperspy_eelsid.identification.unassigned import UnassignedEdge, unassigned_edges
 from hyperspy_eelsid.method import Method
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
     from hyperspy_eelsid.oxidation import WhiteLines
 
 _logger = logging.getLogger(__name__)
+
+NOTABLE_SHARE = 0.05  # of the pixels, from which what is odd about them is told of the whole
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -79,6 +83,9 @@ class ElementIdentification:
         Number of pixels that were left out on purpose.
     is_loaded
         Whether it comes from a file, whose networks are not run unasked.
+    oddities
+        What is unusual about each pixel, sum of :class:`~hyperspy_eelsid.identification.unusual.Oddity`, with the
+        navigation axes of the signal as its own; None in files of earlier versions.
     """
 
     probability: ElementProbability
@@ -91,6 +98,7 @@ class ElementIdentification:
     candidates: tuple[str, ...] = ELEMENTS
     masked: int = 0
     is_loaded: bool = False
+    oddities: BaseSignal | None = None
 
     def compute(self, show_progressbar: bool | None = None) -> None:
         """Compute the results of a lazy signal, reading its data once; those in memory stay as they are.
@@ -106,7 +114,7 @@ class ElementIdentification:
             If there is no pixel with positive, finite counts.
         """
         arguments.flag("show_progressbar", show_progressbar, or_none=True)
-        signals = (self.probability, self.spectrum, self.intensity)
+        signals = (self.probability, self.spectrum, self.intensity, self.oddities)
         if not isinstance(self.probability, LazySignal):
             return
         arrays = [signal.data for signal in signals]
@@ -114,6 +122,7 @@ class ElementIdentification:
         for signal, data in zip(signals, results, strict=True):
             signal.data = data
             signal.compute(show_progressbar=False)  # makes a signal in memory of it
+        unusual.warn(self.unusual)
 
     def __repr__(self) -> str:
         heading = f"{type(self).__name__}: {', '.join(self.elements) or 'no element found'}"
@@ -140,6 +149,7 @@ class ElementIdentification:
             len(self.candidates),
             self.energy_offset,
             self.unassigned,
+            self.unusual,
         )
 
     def __contains__(self, element: str) -> bool:
@@ -184,7 +194,17 @@ class ElementIdentification:
         InvalidSpectraError
             If the pixel was left out because it holds no valid spectrum.
         """
-        judged = self._judgement  # first, for it computes a lazy signal
+        row, judged = self._row(pixel), self._judgement
+        values = {
+            ELEMENTS[i]: float(judged.probability[row, i])
+            for i in judged.elements
+            if judged.found[row, i]
+        }
+        return dict(sorted(values.items(), key=lambda item: -item[1]))
+
+    def _row(self, pixel: tuple[int, ...]) -> int:
+        """Number of a pixel among the valid ones."""
+        self.compute()
         valid = np.isfinite(self.probability.data[..., 0])
         if len(pixel) != valid.ndim:
             raise PixelError(f"A pixel has {valid.ndim} indices here, not {len(pixel)}.")
@@ -197,14 +217,7 @@ class ElementIdentification:
                 )
         if not valid[pixel[::-1]]:
             raise InvalidSpectraError(f"The pixel {pixel} is masked or holds no valid spectrum.")
-        numbers = np.cumsum(valid).reshape(valid.shape) - 1
-        row = numbers[pixel[::-1]]
-        values = {
-            ELEMENTS[i]: float(judged.probability[row, i])
-            for i in judged.elements
-            if judged.found[row, i]
-        }
-        return dict(sorted(values.items(), key=lambda item: -item[1]))
+        return int((np.cumsum(valid).reshape(valid.shape) - 1)[pixel[::-1]])
 
     @cached_property
     def _judgement(self) -> rules.Judgement:
@@ -278,6 +291,55 @@ class ElementIdentification:
         """
         elements = self.elements  # first, for it computes the spectrum of a lazy signal
         return unassigned_edges(self.spectrum.data, self.energy, elements)
+
+    @cached_property
+    def unusual(self) -> list[str]:
+        """What is unlike the spectra that networks learn from, in words; empty when nothing is.
+
+        A result that is unusual may be wrong, whatever its probabilities. Told is what is odd about the summed
+        spectrum, and what is odd about at least one pixel in twenty; :meth:`unusual_at` tells it of one pixel, and
+        ``oddities`` is the map. See :mod:`hyperspy_eelsid.identification.unusual`.
+        """
+        self.compute()
+        seen = to_network_input(self.spectrum.data[np.newaxis], self.energy)
+        of_sum = unusual.oddities(seen)[0]
+        if self.oddities is None:
+            return list(unusual.in_words(of_sum))
+        valid = np.isfinite(self.probability.data[..., 0])
+        codes = self.oddities.data.reshape(valid.shape)[valid]
+        if valid.ndim == 0:
+            return list(unusual.in_words(codes[0]))
+        share = {oddity: np.mean(codes & oddity > 0) for oddity in unusual.Oddity}
+        return [
+            *unusual.in_words(of_sum),
+            *(
+                f"{words} in {part:.0%} of the pixels"
+                for oddity, part in share.items()
+                if part >= NOTABLE_SHARE
+                for words in unusual.in_words(oddity)
+            ),
+        ]
+
+    def unusual_at(self, *pixel: int) -> list[str]:
+        """What is odd about one pixel, in words; empty when nothing is.
+
+        Parameters
+        ----------
+        *pixel
+            Indices of the pixel in the order of ``s.inav``: ``found.unusual_at(x, y)``.
+
+        Raises
+        ------
+        PixelError
+            If there is no such pixel.
+        InvalidSpectraError
+            If the pixel was left out because it holds no valid spectrum.
+        """
+        self._row(pixel)
+        if self.oddities is None:
+            return []
+        codes = self.oddities.data.reshape(self.probability.data.shape[:-1])
+        return list(unusual.in_words(codes[pixel[::-1]]))
 
     def oxidation(self, element: str) -> WhiteLines:
         """White lines of an element in the summed spectrum, on the axis that the edges found show.
@@ -557,8 +619,12 @@ class ElementIdentification:
             If `filename` is no name of a file.
         """
         path = arguments.path("filename", filename)
+        if path.suffix.lower() not in ("", ".hspy", ".zspy"):
+            raise ArgumentError(f"filename must end in .hspy or .zspy, not {path.suffix}.")
         self.compute()
         entries = {name: getattr(self, name) for name in saved.ENTRIES}
+        if self.oddities is not None:
+            entries["oddities"] = self.oddities
         entries["candidates"] = list(self.candidates)
         saved.save(self.probability, entries, path, **kwargs)
 
@@ -626,8 +692,8 @@ class ElementIdentification:
 
         Raises
         ------
-        ValueError
-            If the signal was not an image.
+        ArgumentError
+            If the signal was not an image, or no element was found.
         """
         from hyperspy_eelsid.identification.plot import plot_maps
 

@@ -45,6 +45,7 @@ def load(filename: str | Path) -> dict[str, Any]:
         _expect(not missing, f"{', '.join(missing)} missing")
         found = {name: node.get_item(name) for name in ENTRIES}
         found["networks"] = found["networks"] or node.get_item("model")
+        found["oddities"] = node.get_item("oddities")  # None in files of earlier versions
         found |= {"probability": probability, "candidates": tuple(node.candidates)}
         found["energy"] = np.asarray(found["energy"])
         _check(found)
@@ -86,6 +87,12 @@ def _check(found: dict[str, Any]) -> None:
         _expect(fits, f"{name} has not the shape {expected}")
         finite = signal.data.dtype.kind in "fiu" and np.isfinite(signal.data).all()
         _expect(finite, f"{name} is not finite")
+    odd = found["oddities"]
+    if odd is not None:
+        fits = isinstance(odd, BaseSignal) and odd.data.shape == (shape or (1,))
+        _expect(
+            fits and odd.data.dtype == np.uint8, "oddities are not a whole number for each pixel"
+        )
     for name in ("threshold", "min_fraction"):
         value = found[name]
         number = isinstance(value, Real) and not isinstance(value, bool | np.bool_)

@@ -78,6 +78,7 @@ def footer(
     n_candidates: int,
     energy_offset: float | None,
     unassigned: Sequence[UnassignedEdge] = (),
+    unusual: Sequence[str] = (),
 ) -> str:
     """What the elements depend on.
 
@@ -95,6 +96,8 @@ def footer(
         How far the energy axis is off [eV], None where that is not known.
     unassigned
         Steps that no element found explains.
+    unusual
+        What is unlike the spectra that networks learn from.
     """
     pixels = f" in at least {image[0]:.1%} of {image[1]} pixels" if image else ""
     among = f", among {n_candidates} elements" if n_candidates < len(ELEMENTS) else ""
@@ -104,10 +107,12 @@ def footer(
         f"{edge.energy:g} eV ({' or '.join(edge.elements) or 'where no element has one'})"
         for edge in unassigned
     )
+    odd = ", ".join(unusual)
     return (
         f"threshold {threshold:g}{pixels}{among}; neural networks {networks!r}"
         f"{hint if abs(offset) >= NOTABLE_OFFSET_EV else ''}"
         f"{f'; an edge of no element found is at {steps}' if steps else ''}"
+        f"{f'; unusual: {odd}' if odd else ''}"
     )
 
 

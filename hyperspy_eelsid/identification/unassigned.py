@@ -24,8 +24,8 @@ BEFORE_EV, AFTER_EV = 35.0, 80.0
 NEAR_EV = 10.0
 # Onsets [eV] of elements outside the 80 (A. Thompson et al., X-ray Data Booklet (2009), table 1-1)
 OUTSIDE = {
-    "Th": (85.4, 92.5, 333.1, 342.4, 675.2, 712.1),
-    "U": (94.2, 102.8, 377.4, 388.2, 736.2, 778.3),
+    "Th": {"O5": 85.4, "O4": 92.5, "N7": 333.1, "N6": 342.4, "N5": 675.2, "N4": 712.1},
+    "U": {"O5": 94.2, "O4": 102.8, "N7": 377.4, "N6": 388.2, "N5": 736.2, "N4": 778.3},
 }
 
 
@@ -137,7 +137,7 @@ def _steps(spectrum: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarray, np
 
 def _elements_at(energy: float) -> tuple[str, ...]:
     major = [(e.element, e.onset_energy) for e in EDGES if e.major]
-    major += [(element, onset) for element, those in OUTSIDE.items() for onset in those]
+    major += [(element, onset) for element, those in OUTSIDE.items() for onset in those.values()]
     minor = [(e.element, e.onset_energy) for e in EDGES if not e.major]
     for edges in (major, minor):
         near = sorted(

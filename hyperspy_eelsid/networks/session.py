@@ -172,7 +172,17 @@ class Networks:
         return self._members[0][1].get_providers()[0]
 
     def predict(self, spectra: np.ndarray, batch_size: int | None = None) -> np.ndarray:
-        """Probability of each label.
+        """Probability of each label, float32, shape (n, n_labels).
+
+        The arguments and what is raised are those of :meth:`predict_and_compare`.
+        """
+        probability, _ = self.predict_and_compare(spectra, batch_size)
+        return probability
+
+    def predict_and_compare(
+        self, spectra: np.ndarray, batch_size: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Probability of each label, and how far the networks are apart.
 
         Parameters
         ----------
@@ -185,6 +195,8 @@ class Networks:
         -------
         probability
             float32, shape (n, n_labels).
+        spread
+            Largest difference of what two networks give a label, same shape; zero where there is one network.
 
         Raises
         ------
@@ -192,23 +204,25 @@ class Networks:
             If a network does not give a probability for each label.
         """
         result = np.zeros((len(spectra), len(self.card.labels)), np.float32)
+        lowest, highest = np.ones_like(result), np.zeros_like(result)
         size = batch_size or BATCH_SIZE
         for first in range(0, len(spectra), size):
-            batch = np.ascontiguousarray(spectra[first : first + size], np.float32)
+            rows = slice(first, first + size)
+            batch = np.ascontiguousarray(spectra[rows], np.float32)
             seen = {None: batch}
             seen |= {features: run(network, batch) for features, network in self._features.items()}
             for member, network in self._members:
                 output = run(network, seen[member.features])
-                if (
-                    output.shape != result[first : first + size].shape
-                    or not ((output >= 0) & (output <= 1)).all()
-                ):
+                if output.shape != result[rows].shape or not ((output >= 0) & (output <= 1)).all():
                     raise WeightsError(
                         f"{member.network.file} does not give a probability for each of the "
                         f"{len(self.card.labels)} labels of its card."
                     )
-                result[first : first + size] += member.weight * output
-        return self.calibrated(result / sum(member.weight for member in self.card.members))
+                result[rows] += member.weight * output
+                np.minimum(lowest[rows], output, out=lowest[rows])
+                np.maximum(highest[rows], output, out=highest[rows])
+        mean = result / sum(member.weight for member in self.card.members)
+        return self.calibrated(mean), highest - lowest
 
     def calibrated(self, probability: np.ndarray) -> np.ndarray:
         """Platt's calibration of the mean: labels with the probability p are right in a share p of cases."""

@@ -28,7 +28,7 @@ from hyperspy_eelsid._upstream import convolution_energies, fitted_channels
 from hyperspy_eelsid.chunks import whole_spectra
 from hyperspy_eelsid.edges.fine_structure import FineStructure
 from hyperspy_eelsid.energy_axis import plausible
-from hyperspy_eelsid.exceptions import InvalidSpectraError
+from hyperspy_eelsid.exceptions import ArgumentError, InvalidSpectraError
 from hyperspy_eelsid.quantification.least_squares import LinearFit
 
 if TYPE_CHECKING:
@@ -85,7 +85,18 @@ class LinearModel:
 
     @cached_property
     def parts(self) -> list[list[Component]]:
-        """Active components that scale together: each power law, and all edges of each element."""
+        """Active components that scale together: each power law, and all edges of each element.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no edge.
+        """
+        if not self.edges:
+            raise ArgumentError(
+                "The model has no active edge of an element. s.auto_model() makes one with edges; exspy's own has them "
+                "after s.add_elements()."
+            )
         background = [[c] for c in self.model if isinstance(c, PowerLaw) and c.active]
         return background + list(self.edges.values())
 
@@ -175,6 +186,7 @@ class LinearModel:
     @cached_property
     def onsets(self) -> np.ndarray:
         """Stored values of the onset parameters in all pixels [eV], shape (n_pixels, n_parameters)."""
+        self.parts  # noqa: B018 (without an edge there is no onset, which is told here)
         stored = [
             np.where(p.map["is_set"], p.map["values"], p.value).ravel()
             for p in self.onset_parameters
@@ -363,8 +375,7 @@ class LinearModel:
     def expected(self) -> np.ndarray | da.Array:
         """The fitted spectra in all channels, of the shape of the data and lazy if they are; NaN without a fit."""
         designs = PixelDesigns(self)
-        data = self.model.signal.data
-        data = _whole(data)
+        data = _whole(self.model.signal.data)
         navigation, n_channels = data.shape[:-1], data.shape[-1]
         inputs = [
             self.factors.reshape(*navigation, -1),
@@ -372,29 +383,48 @@ class LinearModel:
             *([self.model.low_loss.data] if self.model.convolved else []),
         ]
 
-        def spectra(
-            factors: np.ndarray, which: np.ndarray, low_loss: np.ndarray | None = None
-        ) -> np.ndarray:
-            shape = (*factors.shape[:-1], n_channels)
-            factors = factors.reshape(-1, factors.shape[-1])
-            result = np.full((len(factors), n_channels), np.nan)
-            if low_loss is not None:
-                low_loss = low_loss.reshape(len(factors), -1)
-            for pixels, columns in designs.groups(which.ravel(), low_loss):
-                result[pixels] = factors[pixels] @ columns.T
-            return result.reshape(shape)
-
         if not isinstance(data, da.Array):
-            return spectra(*map(np.asarray, inputs))
+            return _spectra(*map(np.asarray, inputs), designs=designs, n_channels=n_channels)
         chunks = data.chunks[:-1]
         inputs = [da.asarray(values).rechunk((*chunks, -1)) for values in inputs]
         return da.map_blocks(
-            spectra,
+            _spectra,
             *inputs,
+            designs=designs,
+            n_channels=n_channels,
             chunks=(*chunks, (n_channels,)),
             dtype=np.float64,
             meta=np.empty((0,) * data.ndim),
         )
+
+
+def _spectra(
+    factors: np.ndarray,
+    which: np.ndarray,
+    low_loss: np.ndarray | None = None,
+    *,
+    designs: PixelDesigns,
+    n_channels: int,
+) -> np.ndarray:
+    """The fitted spectra of a block; a function of the module, which workers of a cluster can be sent.
+
+    Parameters
+    ----------
+    factors
+        Of the parts and knots, shape (..., n_columns).
+    which
+        Design of each pixel, shape (..., 1).
+    low_loss
+        Shape (..., n_low_loss), or None without multiple scattering.
+    """
+    shape = (*factors.shape[:-1], n_channels)
+    factors = factors.reshape(-1, factors.shape[-1])
+    result = np.full((len(factors), n_channels), np.nan)
+    if low_loss is not None:
+        low_loss = low_loss.reshape(len(factors), -1)
+    for pixels, columns in designs.groups(which.ravel(), low_loss):
+        result[pixels] = factors[pixels] @ columns.T
+    return result.reshape(shape)
 
 
 def scale_parameter(component: Component) -> Parameter:
@@ -601,7 +631,8 @@ def _sums(
         How many.
     """
     sampled = tuple(slice(-axis.start % step, None, step) for axis in place[: spectra.ndim - 1])
-    sample = spectra[sampled].reshape(-1, spectra.shape[-1])
+    # a view would keep the whole block
+    sample = spectra[sampled].reshape(-1, spectra.shape[-1]).copy()
     pixels = spectra.reshape(-1, spectra.shape[-1])
     total, own, numbers = np.zeros((3, pixels.shape[1]))
     number = 0

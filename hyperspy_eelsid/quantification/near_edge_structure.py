@@ -31,6 +31,7 @@ WIDE_KNOTS_EV = 4.0
 NARROW_PEAKS_EV = 16.0
 JUST_BEFORE_EV = 1e-6
 BETWEEN_ONSETS_EV = 8.0
+NEAR_EV = 24.0  # white lines, and where the first plasmon takes them
 LINE_EV = 10.0  # of a fine structure at least a white line belongs to it
 MINIMUM_SHARE_OF_CHANNELS = 0.25
 STRENGTH_EV, STRENGTH_STEP_EV = 30.0, 0.1
@@ -90,9 +91,10 @@ def regions(
 ) -> list[Region]:
     """Where the fine structure of each onset lies.
 
-    It shrinks in a narrow window, and before the next onset of another element: the channels between two elements
-    tell how much of the first there is. Without them La M, 50 eV above Ba M, takes its place. What two elements with
-    neighbouring onsets would share belongs to the second.
+    It shrinks in a narrow window, and goes half of the way to the next onset of another element, or 24 eV: the
+    channels between two elements tell how much of the first there is. With few of them, the wiggles of its far fine
+    structure decide, or La M, 50 eV above Ba M, takes its place. What two elements with neighbouring onsets would share
+    belongs to the second.
 
     Parameters
     ----------
@@ -126,8 +128,9 @@ def _region(onset: Onset, onsets: list[Onset], width: float) -> Region:
     start, end = onset.energy - BEFORE_ONSET_EV, onset.energy + width
     if others:
         before_next = min(others) - BEFORE_ONSET_EV
-        between = before_next - BETWEEN_ONSETS_EV
-        end = min(end, between if between > onset.energy + LINE_EV else before_next)
+        room = before_next - onset.energy
+        part = max(room / 2, min(NEAR_EV, room - BETWEEN_ONSETS_EV))
+        end = min(end, onset.energy + part if part > LINE_EV else before_next)
     return Region(onset, start, max(start, end))
 
 
@@ -285,7 +288,9 @@ def warn_of_plural_scattering(model: EELSModel) -> None:
         offsets = np.arange(structure.offsets[0], STRENGTH_EV, STRENGTH_STEP_EV)
         fine = structure.shapes(onset + offsets, onset) @ factors[linear.places(structure)]
         atom = amount * structure.cross_section(offsets[offsets >= 0])
-        shares[structure.element] = 1 + fine.sum() / atom.sum()
+        share = 1 + fine.sum() / atom.sum()
+        if share > 0:  # otherwise there is no edge but noise
+            shares[structure.element] = share
     if shares and max(shares.values()) < THIN_SHARE:
         listed = ", ".join(f"{element} K {share:.0%}" for element, share in shares.items())
         _logger.warning(

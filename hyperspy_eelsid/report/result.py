@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hyperspy_eelsid.identification import unusual
 from hyperspy_eelsid.identification.table import NOTABLE_OFFSET_EV
 from hyperspy_eelsid.quantification.second_opinion import SIGNIFICANT
 
@@ -105,6 +106,8 @@ class Result:
                 f"There is an edge at {edge.energy:g} eV ({edge.significance:.0f} standard errors) that no "
                 f"element found explains; {known}."
             )
+        if found.unusual:
+            notes.append(unusual.warning(found.unusual))
         if self.no_fit:
             notes.append(f"There is no fit, and so there are no amounts: {self.no_fit}")
         if self.doubtful:
@@ -117,7 +120,8 @@ class Result:
                 "No low-loss spectrum was used: multiple scattering is not taken into account, and amounts are known "
                 "relative to each other only."
             )
-        return [*notes, *(w for w in self.warnings if not w.startswith("The fit does not confirm"))]
+        told = ("The fit does not confirm", unusual.BEGINNING)
+        return [*notes, *(w for w in self.warnings if not w.startswith(told))]
 
 
 def plain_rows(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -3,9 +3,12 @@
 import threading
 
 import dask.array as da
+import hyperspy.api as hs
 import numpy as np
 import pytest
 from known_images import AMOUNTS, make_image, with_parameters
+
+from hyperspy_eelsid.quantification.linear_model import _sums
 
 SHAPE = (16, 16)
 
@@ -89,3 +92,23 @@ def test_a_cluster_gives_the_same_amounts():
         found = lazy.auto_model(elements=AMOUNTS).elemental_maps()
     for element, amount in expected.items():
         np.testing.assert_allclose(found[element].data, amount.data, rtol=1e-6)
+
+
+def test_a_sample_of_the_spectra_keeps_no_chunk_in_memory():
+    chunk = np.ones((4, 40, 100), np.float32)
+    sample = _sums(chunk, (slice(0, 4), slice(0, 40), slice(0, 100)), 10)[-1]
+    assert sample.shape == (4, 100) and not np.shares_memory(sample, chunk)
+
+
+@pytest.mark.slow
+def test_residuals_of_a_file_come_from_a_cluster(tmp_path):
+    """Workers are other processes, and open the file for themselves."""
+    distributed = pytest.importorskip("distributed", reason="needs dask.distributed")
+    signal, _ = make_image(AMOUNTS, (4, 4), counts=5000)
+    with_parameters(signal).save(tmp_path / "image.hspy", chunks=(2, 2, len(signal.data[0, 0])))
+    lazy = hs.load(tmp_path / "image.hspy", lazy=True)
+    options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster, cluster.get_client():
+        model = lazy.auto_model(elements=AMOUNTS)
+        residual = model.residual().data.compute()
+    np.testing.assert_allclose(residual, model.residual().data.compute(), atol=1e-6)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hyperspy_eelsid.edges import EDGES, ELEMENT_INDEX
+from hyperspy_eelsid.identification.unassigned import OUTSIDE
 from training.physics.draws import Range, log_uniform, some
 
 # Onsets [eV] of the binding energies in the X-ray Data Booklet (A. Thompson et al., Lawrence Berkeley National
@@ -33,15 +34,11 @@ _BELOW_75_EV = {
 }
 # O4,5 borrow a cross section of O3, most of their strength is in the resonance
 _OUTSIDE = {
-    ("Th", 90, "Bi"): {
-        **{"N1": 1330.0, "N2": 1168.0, "N3": 966.4, "N4": 712.1, "N5": 675.2, "N6": 342.4, "N7": 333.1},
-        **{"O1": 290.0, "O2": 229.0, "O3": 182.0, "O4": 92.5, "O5": 85.4},
-    },
-    ("U", 92, "Bi"): {
-        **{"N1": 1439.0, "N2": 1271.0, "N3": 1043.0, "N4": 778.3, "N5": 736.2, "N6": 388.2, "N7": 377.4},
-        **{"O1": 321.0, "O2": 257.0, "O3": 192.0, "O4": 102.8, "O5": 94.2},
-    },
-}  # fmt: skip
+    ("Th", 90, "Bi"): OUTSIDE["Th"]
+    | {"N1": 1330.0, "N2": 1168.0, "N3": 966.4, "O1": 290.0, "O2": 229.0, "O3": 182.0},
+    ("U", 92, "Bi"): OUTSIDE["U"]
+    | {"N1": 1439.0, "N2": 1271.0, "N3": 1043.0, "O1": 321.0, "O2": 257.0, "O3": 192.0},
+}
 _LENT_BY = {"O4": "O3", "O5": "O3"}
 PLAIN, SHARP, GIANT = 0, 1, 2
 _LINES = {"N4": SHARP, "N5": SHARP, "O4": GIANT, "O5": GIANT}  # to the empty 5f shell
