@@ -297,7 +297,9 @@ def warn_of_plural_scattering(model: EELSModel) -> None:
         offsets = np.arange(structure.offsets[0], STRENGTH_EV, STRENGTH_STEP_EV)
         fine = structure.shapes(onset + offsets, onset) @ factors[linear.places(structure)]
         atom = amount * structure.cross_section(offsets[offsets >= 0])
-        shares[structure.element] = 1 + fine.sum() / atom.sum()
+        share = 1 + fine.sum() / atom.sum()
+        if share > 0:  # otherwise there is no edge but noise
+            shares[structure.element] = share
     if shares and max(shares.values()) < THIN_SHARE:
         listed = ", ".join(f"{element} K {share:.0%}" for element, share in shares.items())
         _logger.warning(
