@@ -18,13 +18,13 @@ PARAMETERS = {
     "convergence_angle": ("Acquisition_instrument.TEM.convergence_angle", "mrad"),
     "collection_angle": ("Acquisition_instrument.TEM.Detector.EELS.collection_angle", "mrad"),
 }
-# least and largest value of microscopes that there are; a parallel beam has no convergence
+# least and largest value of microscopes that there are; a parallel beam has no convergence, and a collection angle in
+# radians is not taken for one in mrad
 _RANGES = {
     "beam_energy": (10.0, 1500.0),
     "convergence_angle": (0.0, 200.0),
-    "collection_angle": (0.0, 200.0),
+    "collection_angle": (0.2, 200.0),
 }
-_POSITIVE = ("beam_energy", "collection_angle")
 _EXAMPLES = {"beam_energy": 200, "convergence_angle": 20, "collection_angle": 40}  # for messages
 
 
@@ -97,9 +97,8 @@ def read_microscope(path: Path) -> dict[str, float | str]:
 def _check(name: str, value: object) -> None:
     least, largest = _RANGES[name]
     number = isinstance(value, Real) and not isinstance(value, bool)
-    if not number or not least <= value <= largest or (name in _POSITIVE and value == 0):
+    if not number or not least <= value <= largest:
         unit = PARAMETERS[name][1]
-        allowed = f"between {least:g} and {largest:g}"
-        if name in _POSITIVE and least == 0:
-            allowed = f"positive and up to {largest:g}"
-        raise ArgumentError(f"{name} must be {allowed} {unit}, not {value!r}.")
+        raise ArgumentError(
+            f"{name} must be between {least:g} and {largest:g} {unit}, not {value!r}."
+        )

@@ -76,6 +76,7 @@ ALLOWED = {
     "ElementIdentification.__contains__": {"element": ""},
     "ElementIdentification.__getitem__": {"element": ""},
     "ElementIdentification.elements_at": {"pixel": "negative, zero"},
+    "ElementIdentification.unusual_at": {"pixel": "negative, zero"},
     "ElementIdentification.oxidation": {"element": ""},
     "ElementIdentification.with_threshold": {"threshold": SHARE, "min_fraction": SHARE_OR_NONE},
     "ElementIdentification.with_candidates": {"elements": NONE, "exclude": NO_ELEMENTS},

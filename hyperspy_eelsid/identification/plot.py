@@ -15,6 +15,7 @@ from matplotlib.patches import Rectangle
 
 from hyperspy_eelsid.edges import ELEMENT_INDEX
 from hyperspy_eelsid.energy_axis import measured_window
+from hyperspy_eelsid.exceptions import ArgumentError
 
 COLOUR_MAP = "viridis"
 MAPS_PER_ROW = 4
@@ -60,18 +61,31 @@ def plot_identification(
         figure = plt.figure(figsize=(9, 8))
     figure.set_layout_engine("constrained")
     top, bottom = figure.subplots(2, 1, height_ratios=(1, 1.1))
-    _draw_spectrum(top, counts, energy, edges)
+    draw_spectrum(top, counts, energy, edges)
     _draw_periodic_table(bottom, probability, set(edges))
     # axes and not the figure, which notebooks would show a second time
     return [top, bottom]
 
 
-def _draw_spectrum(
+def draw_spectrum(
     axes: Axes,
     counts: np.ndarray,
     energy: np.ndarray,
     edges: Mapping[str, Mapping[str, float]],
 ) -> None:
+    """Draw a spectrum with the edges of some elements.
+
+    Parameters
+    ----------
+    axes
+        Where to draw.
+    counts
+        Shape (n_channels,).
+    energy
+        Energies of the channels [eV], shape (n_channels,).
+    edges
+        Edge groups and their onsets [eV] of each element.
+    """
     start, end = measured_window(energy)
     inside = (energy >= start) & (energy <= end)
     counts = np.where(counts > 0, counts, np.nan)[inside]
@@ -148,17 +162,19 @@ def plot_maps(
 
     Raises
     ------
-    ValueError
+    ArgumentError
         If there is nothing to draw.
     """
     dimension = intensity.axes_manager.signal_dimension
     if dimension not in (1, 2):
-        raise ValueError(
+        raise ArgumentError(
             f"There are no maps of a {'single spectrum' if dimension == 0 else 'volume'}; "
             "use plot() to see its probabilities, or found.probability['Fe'] for an element."
         )
     if not maps:
-        raise ValueError("No element was found; with_threshold() with a lower threshold may help.")
+        raise ArgumentError(
+            "No element was found; with_threshold() with a lower threshold may help."
+        )
     if dimension == 1:
         axes = hs.plot.plot_spectra(list(maps.values()), legend=list(maps), **kwargs)
         axes.set(ylabel="Probability", ylim=(-0.02, 1.05))

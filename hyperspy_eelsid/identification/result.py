@@ -19,9 +19,11 @@ from hyperspy.api import preferences
 from hyperspy.signals import BaseSignal, LazySignal, Signal1D
 
 from hyperspy_eelsid import arguments, method
+from hyperspy_eelsid.citation import citation
 from hyperspy_eelsid.edges import ELEMENTS, element_index, symbols, visible_groups
 from hyperspy_eelsid.energy_axis import edge_range
 from hyperspy_eelsid.exceptions import (
+    ArgumentError,
     InvalidSpectraError,
     PixelError,
     UnknownElementError,
@@ -508,6 +510,16 @@ class ElementIdentification:
             index=pd.Index(self.elements, name="element"),
         )
 
+    def cite(self) -> str:
+        """What to cite when this is published, as BibTeX.
+
+        Returns
+        -------
+        str
+            Two entries: the article of the method, and this program with its version and networks.
+        """
+        return citation(self.networks)
+
     def to_method(self, **fit: Any) -> Method:
         """All settings and versions that repeat this identification with other data, and a fit after it.
 
@@ -607,6 +619,8 @@ class ElementIdentification:
             If `filename` is no name of a file.
         """
         path = arguments.path("filename", filename)
+        if path.suffix.lower() not in ("", ".hspy", ".zspy"):
+            raise ArgumentError(f"filename must end in .hspy or .zspy, not {path.suffix}.")
         self.compute()
         entries = {name: getattr(self, name) for name in saved.ENTRIES}
         if self.oddities is not None:
@@ -678,8 +692,8 @@ class ElementIdentification:
 
         Raises
         ------
-        ValueError
-            If the signal was not an image.
+        ArgumentError
+            If the signal was not an image, or no element was found.
         """
         from hyperspy_eelsid.identification.plot import plot_maps
 

@@ -28,7 +28,7 @@ from hyperspy_eelsid._upstream import convolution_energies, fitted_channels
 from hyperspy_eelsid.chunks import whole_spectra
 from hyperspy_eelsid.edges.fine_structure import FineStructure
 from hyperspy_eelsid.energy_axis import plausible
-from hyperspy_eelsid.exceptions import InvalidSpectraError
+from hyperspy_eelsid.exceptions import ArgumentError, InvalidSpectraError
 from hyperspy_eelsid.quantification.least_squares import LinearFit
 
 if TYPE_CHECKING:
@@ -85,7 +85,18 @@ class LinearModel:
 
     @cached_property
     def parts(self) -> list[list[Component]]:
-        """Active components that scale together: each power law, and all edges of each element."""
+        """Active components that scale together: each power law, and all edges of each element.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no edge.
+        """
+        if not self.edges:
+            raise ArgumentError(
+                "The model has no active edge of an element. s.auto_model() makes one with edges; exspy's own has them "
+                "after s.add_elements()."
+            )
         background = [[c] for c in self.model if isinstance(c, PowerLaw) and c.active]
         return background + list(self.edges.values())
 
@@ -175,6 +186,7 @@ class LinearModel:
     @cached_property
     def onsets(self) -> np.ndarray:
         """Stored values of the onset parameters in all pixels [eV], shape (n_pixels, n_parameters)."""
+        self.parts  # noqa: B018 (without an edge there is no onset, which is told here)
         stored = [
             np.where(p.map["is_set"], p.map["values"], p.value).ravel()
             for p in self.onset_parameters

@@ -209,6 +209,8 @@ def composition(model: EELSModel, weight: bool = False) -> dict[str, BaseSignal]
     Errors of the cross sections, of 5 to 20 %, and of the microscope parameters are not part of the variance.
     """
     arguments.flag("weight", weight)
+    linear = LinearModel(model)
+    amounts_of = slice(linear.n_background, len(linear.parts))
     maps = elemental_maps(model)
     if weight:
         for element, amount in maps.items():
@@ -218,8 +220,6 @@ def composition(model: EELSModel, weight: bool = False) -> dict[str, BaseSignal]
     amounts = np.stack([amount.data for amount in maps.values()])
     variances = [m.metadata.Signal.Noise_properties.variance.data for m in maps.values()]
     total = amounts.sum(axis=0)
-    linear = LinearModel(model)
-    amounts_of = slice(linear.n_background, len(linear.parts))
     correlation = linear.mean_fit.correlation[amounts_of, amounts_of]
     errors = np.sqrt(np.stack(variances))
     # of a total below its own standard error, which noise alone can make, no fraction means anything

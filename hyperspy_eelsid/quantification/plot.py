@@ -148,6 +148,7 @@ def plot_maps(
         raise ArgumentError(
             "Maps are drawn of images; use hs.plot.plot_spectra(list(m.elemental_maps().values())) for a line scan."
         )
+    LinearModel(model).parts  # noqa: B018 (a model without edges is told here)
     signals = elemental_maps(model) if quantity == "amount" else composition(model)
     image = next(iter(signals.values()))
     name, unit = name_and_unit(image.metadata.Signal.quantity)

@@ -214,3 +214,15 @@ def test_a_pixel_with_an_infinite_count_has_neither_amount_nor_variance():
         variance = amount.metadata.Signal.Noise_properties.variance.data
         assert np.isnan(amount.data[0, 1]) and np.isnan(variance[0, 1])
         assert np.isfinite(variance[1]).all()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["fit_linear", "composition", "residual", "significance", "estimate_onset_shifts", "plot_maps"],
+)
+@pytest.mark.parametrize("background", [False, True])
+def test_models_without_edges_are_told(name, background):
+    signal, _ = make_image(AMOUNTS, (2, 2))
+    model = with_parameters(signal).create_model(auto_add_edges=False, auto_background=background)
+    with pytest.raises(ArgumentError, match="no active edge"):
+        getattr(model, name)()
