@@ -31,7 +31,6 @@ WIDE_KNOTS_EV = 4.0
 NARROW_PEAKS_EV = 16.0
 JUST_BEFORE_EV = 1e-6
 BETWEEN_ONSETS_EV = 8.0
-NEAR_EV = 24.0  # white lines, and where the first plasmon takes them
 LINE_EV = 10.0  # of a fine structure at least a white line belongs to it
 MINIMUM_SHARE_OF_CHANNELS = 0.25
 STRENGTH_EV, STRENGTH_STEP_EV = 30.0, 0.1
@@ -87,19 +86,13 @@ def mode_and_width(fine_structure: str | float | None) -> tuple[str | None, floa
 
 
 def regions(
-    energy: np.ndarray,
-    onsets: list[Onset],
-    window: tuple[float, float],
-    width: float,
-    convolved: bool = False,
+    energy: np.ndarray, onsets: list[Onset], window: tuple[float, float], width: float
 ) -> list[Region]:
     """Where the fine structure of each onset lies.
 
     It shrinks in a narrow window, and before the next onset of another element: the channels between two elements
-    tell how much of the first there is. Without them La M, 50 eV above Ba M, takes its place. Where a low loss
-    tells the plural scattering of white lines, it goes but half of the way to the next onset, or 24 eV: with few
-    channels between, the wiggles of the far fine structure decide. What two elements with neighbouring onsets would
-    share belongs to the second.
+    tell how much of the first there is. Without them La M, 50 eV above Ba M, takes its place. What two elements with
+    neighbouring onsets would share belongs to the second.
 
     Parameters
     ----------
@@ -111,8 +104,6 @@ def regions(
         First and last energy of the fit [eV].
     width
         Width after each onset [eV].
-    convolved
-        Whether the edges are convolved with a low loss.
 
     Returns
     -------
@@ -121,7 +112,7 @@ def regions(
     """
     inside = (energy >= window[0]) & (energy <= window[1])
     while width >= 1:
-        found = [_region(onset, onsets, width, convolved) for onset in onsets]
+        found = [_region(onset, onsets, width) for onset in onsets]
         kept = inside & ~in_regions(energy, found)
         after_all = all((kept & (energy > onset.energy)).any() for onset in onsets)
         if after_all and kept.sum() >= MINIMUM_SHARE_OF_CHANNELS * inside.sum():
@@ -130,16 +121,13 @@ def regions(
     return []
 
 
-def _region(onset: Onset, onsets: list[Onset], width: float, convolved: bool) -> Region:
+def _region(onset: Onset, onsets: list[Onset], width: float) -> Region:
     others = [o.energy for o in onsets if o.element != onset.element and o.energy >= onset.energy]
     start, end = onset.energy - BEFORE_ONSET_EV, onset.energy + width
     if others:
         before_next = min(others) - BEFORE_ONSET_EV
-        room = before_next - onset.energy
-        part = room - BETWEEN_ONSETS_EV
-        if convolved:
-            part = min(part, max(room / 2, NEAR_EV))
-        end = min(end, onset.energy + part if part > LINE_EV else before_next)
+        between = before_next - BETWEEN_ONSETS_EV
+        end = min(end, between if between > onset.energy + LINE_EV else before_next)
     return Region(onset, start, max(start, end))
 
 
