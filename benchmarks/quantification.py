@@ -166,7 +166,7 @@ def compounds(folder: Path) -> None:
     import hyperspy.api as hs
 
     print("\nfitted over true ratio")
-    deviations = []
+    deviations: dict[str, list[float]] = {}
     for name, first, second, truth in COMPOUNDS:
         signal = hs.load(folder / f"{name}.hspy")
         signal.axes_manager[-1].units = "eV"
@@ -182,9 +182,19 @@ def compounds(folder: Path) -> None:
         model = signal.auto_model(elements=[first, second], **arguments)
         maps = model.elemental_maps()
         ratio = float(maps[first].data.sum() / maps[second].data.sum()) / truth
-        deviations.append(abs(np.log(ratio)))
-        print(f"{name:30s} {first + '/' + second:6s} {ratio:.2f}")
-    print(f"median deviation: a factor of {np.exp(np.median(deviations)):.2f}")
+        shells = [
+            next(c.subshell[0] for c in model if getattr(c, "element", "") == element)
+            for element in (first, second)
+        ]
+        kind = "/".join(sorted(shells))
+        deviations.setdefault(kind, []).append(abs(np.log(ratio)))
+        print(f"{name:30s} {first + '/' + second:6s} {kind} {ratio:.2f}")
+    deviations["all"] = [value for values in deviations.values() for value in values]
+    for kind, values in deviations.items():
+        median, largest = np.exp(np.median(values)), np.exp(max(values))
+        print(
+            f"{kind:5s} {len(values):2d} spectra, off by a factor of {median:.2f} in the median, {largest:.2f} at most"
+        )
 
 
 def main() -> None:

@@ -127,6 +127,25 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--epochs", type=int, default=300, help="of the networks (%(default)s)")
     command.add_argument("--seed", type=int, default=0)
 
+    command = commands.add_parser(
+        "tune", help="tune networks to measured spectra of your own; a stopped command goes on"
+    )
+    command.add_argument("catalog", type=Path, help="JSON catalog of labelled spectra")
+    command.add_argument("--out", type=Path, required=True, help="folder to write")
+    command.add_argument(
+        "--networks", type=Path, default=WEIGHTS, help="folder of other networks (%(default)s)"
+    )
+    command.add_argument("--spectra", type=int, default=16_384, help="that each network sees")
+    command.add_argument(
+        "--measured-share", type=float, default=0.25, help="of them that is measured (%(default)s)"
+    )
+    command.add_argument("--learning-rate", type=float, default=1e-4)
+    command.add_argument(
+        "--kept-share", type=float, default=0.25, help="of the measured, to judge by (%(default)s)"
+    )
+    command.add_argument("--seed", type=int, default=0, help="of the division and the spectra")
+    command.add_argument("--workers", type=int, default=1, help="processes that read")
+
     command = commands.add_parser("score", help="score the shipped ensemble on measured spectra")
     command.add_argument("catalog", type=Path, help="JSON catalog of labelled spectra")
     command.add_argument("--record", action="store_true", help="write the scores into the card")
@@ -217,6 +236,19 @@ def main(arguments: list[str] | None = None) -> None:
             options.weights,
         )
         checksums.write()
+    elif options.command == "tune":
+        from training.core_loss.tune import TooFewError, tune
+
+        names = ("spectra", "measured_share", "learning_rate", "kept_share", "seed", "workers")
+        try:
+            tune(
+                options.catalog,
+                options.out,
+                options.networks,
+                **{name: getattr(options, name) for name in names},
+            )
+        except TooFewError as error:
+            sys.exit(f"tune: {error}")
     elif options.command == "score":
         from training.core_loss.release import score_measured
 

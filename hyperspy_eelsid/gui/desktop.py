@@ -21,6 +21,9 @@ class _Window(tu.Controller):
     """Adds buttons, the table, and two figures that are drawn again whenever the result changes."""
 
     run = t.Button("Identify")
+    fit = t.Button("Fit")
+    save = t.Button("Save")
+    report = t.Button("Report")
     add = t.Button("Add elements")
     percent = t.Int()
     table = t.Str()
@@ -29,6 +32,15 @@ class _Window(tu.Controller):
 
     def _run_fired(self) -> None:
         self.model.identify()
+
+    def _fit_fired(self) -> None:
+        self.model.fit()
+
+    def _save_fired(self) -> None:
+        self.model.save()
+
+    def _report_fired(self) -> None:
+        self.model.report()
 
     def _add_fired(self) -> None:
         self.model.add_elements()
@@ -62,14 +74,14 @@ def _drawn(figure: Figure | None, draw: Callable[..., Any], size: tuple[float, f
 
 
 def _view() -> tu.View:
-    names = ("threshold", "min_fraction", "elements", "exclude")
+    names = ("threshold", "min_fraction", "elements", "exclude", "name")
     settings = (
         tu.Item(name, label=IdentificationTool.class_traits()[name].label) for name in names
     )
     # the bar lets the window react while the networks run
     buttons = (
         tu.Item(f"handler.{name}", show_label=False, enabled_when="not object.busy")
-        for name in ("run", "add")
+        for name in ("run", "fit", "save", "report", "add")
     )
     progress = tu.Item(
         "handler.percent", editor=tu.ProgressEditor(min=0, max=100), show_label=False, springy=True

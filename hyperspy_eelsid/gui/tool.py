@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
+import re
+import sys
+from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
@@ -14,8 +19,9 @@ from hyperspy.ui_registry import add_gui_method
 
 from hyperspy_eelsid import arguments
 from hyperspy_eelsid.energy_axis import check_eels
-from hyperspy_eelsid.exceptions import EelsidError
+from hyperspy_eelsid.exceptions import ArgumentError, EelsidError
 from hyperspy_eelsid.identification import ensemble
+from hyperspy_eelsid.report import write_report
 
 if TYPE_CHECKING:
     from exspy.signals import EELSSpectrum
@@ -29,15 +35,21 @@ _PACKAGES = {"ipywidgets": "hyperspy_gui_ipywidgets", "traitsui": "hyperspy_gui_
 
 def identify_elements_gui(
     signal: EELSSpectrum, display: bool = True, toolkit: str | None = None
-) -> dict[str, Any] | None:
-    """Identify elements in an interactive form: run the networks, then judge with other settings.
+) -> IdentificationTool | dict[str, Any]:
+    """Identify elements in an interactive form: run the networks, judge with other settings, fit, save and report.
 
     Parameters
     ----------
     display
         Display the form; if False, return its widgets in a dictionary instead.
     toolkit
-        ``"ipywidgets"`` or ``"traitsui"``; None for all that are installed and enabled.
+        ``"ipywidgets"`` or ``"traitsui"``; None for the one in which it can be shown: that of Jupyter where it is
+        installed and enabled, else windows, where there is a display.
+
+    Returns
+    -------
+    IdentificationTool | dict[str, Any]
+        The form, whose ``found`` and ``model`` go on in the next cell; or its widgets.
 
     Raises
     ------
@@ -46,24 +58,39 @@ def identify_elements_gui(
     SignalTypeError
         If it is no EELS signal.
     ArgumentError
-        If `display` or `toolkit` is none of its values.
+        If `display` or `toolkit` is none of its values, or windows are asked for where there is no display.
     """
     check_eels(signal)
     arguments.flag("display", display)
     arguments.option("toolkit", toolkit, _PACKAGES, or_none=True)
     # HyperSpy takes every toolkit that some extension has registered for installed
-    enabled = {
+    enabled = [
         name
         for name, package in _PACKAGES.items()
         if find_spec(package) and getattr(preferences.GUIs, f"enable_{name}_gui")
-    }
+    ]
     if toolkit is None and not enabled:
         raise ImportError(
             "The form needs hyperspy_gui_ipywidgets or hyperspy_gui_traitsui, enabled in HyperSpy's "
             "preferences: pip install hyperspy_eelsid[gui-jupyter]."
         )
+    toolkit = enabled[0] if toolkit is None else toolkit
+    if toolkit == "traitsui" and not has_display():  # Qt ends the process, and a kernel with it
+        raise ArgumentError(
+            "There is no display for the windows of toolkit='traitsui'; in Jupyter use toolkit='ipywidgets' "
+            "(pip install hyperspy_eelsid[gui-jupyter])."
+        )
     tool: Any = IdentificationTool(signal)  # HyperSpy adds the method `gui`
-    return tool.gui(display=display, toolkit=toolkit or tuple(enabled))
+    widgets = tool.gui(display=display, toolkit=toolkit)
+    return tool if display else widgets
+
+
+def has_display() -> bool:
+    """Whether windows can be shown."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    without = os.environ.get("QT_QPA_PLATFORM", "").partition(":")[0] in ("offscreen", "minimal")
+    return without or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 @add_gui_method(toolkey="hyperspy_eelsid.identify_elements")
@@ -82,22 +109,33 @@ class IdentificationTool(t.HasTraits):
     found
         The :class:`~hyperspy_eelsid.identification.ElementIdentification`, None before the
         networks ran.
+    model
+        The fitted model of what is found; None before a fit, and when what is found has changed.
+    name
+        Name of the files that are saved, without ending.
     progress, busy
-        How much of the spectra is identified, and whether the networks are running.
+        How much of the spectra is identified, and whether something is running.
     """
 
     threshold = t.Range(0.0, 1.0, label="Threshold")
-    min_fraction = t.Range(0.0, 1.0, 0.01, label="Smallest fraction of the pixels")
+    min_fraction = t.Range(0.0, 1.0, 0.01, label="Smallest share of pixels")
     elements = t.Str(label="Only these elements", desc="symbols, e.g. Ti, O; empty for all")
     exclude = t.Str(label="Not these elements", desc="symbols, e.g. Sc")
     progress = t.Range(0.0, 1.0, 0.0)
     busy = t.Bool()
     message = t.Str()
     found = t.Any()
+    model = t.Any()
+    name = t.Str("elements", label="Name of files")
 
     def __init__(self, signal: EELSSpectrum) -> None:
         super().__init__(threshold=ensemble.load().threshold)
         self.signal = signal
+        title = signal.metadata.get_item("General.title") or "elements"
+        self.name = re.sub(r"[^\w.-]+", "_", title).strip("._")[:60] or "elements"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.found.elements if self.found else 'not yet run'}>"
 
     def identify(self) -> None:
         """Run the networks."""
@@ -129,11 +167,71 @@ class IdentificationTool(t.HasTraits):
         self.message = ""
         self.found = found.with_threshold(self.threshold, self.min_fraction)
 
+    @t.observe("found")
+    def _found_changed(self, event: Any) -> None:
+        old = event.old
+        if old is None or old.elements != event.new.elements:
+            self.model = None
+
     def add_elements(self) -> None:
         """Declare the elements that are found on the signal."""
         if self.found is not None:
             self.signal.add_elements(tuple(self.found.elements))
             self.message = f"Declared: {', '.join(self.found.elements)}"
+
+    def toggle(self, element: str) -> None:
+        """Exclude an element, or admit it again."""
+        excluded = _symbols(self.exclude)
+        others = [other for other in excluded if other.capitalize() != element]
+        self.exclude = ", ".join(others if len(others) < len(excluded) else [*excluded, element])
+
+    def prefer(self, rival: str, element: str) -> None:
+        """Take a rival in the place of an element that was found."""
+        wanted = [e for e in _symbols(self.exclude) if e.capitalize() != rival]
+        self.exclude = ", ".join([*wanted, element])
+
+    def fit(self) -> None:
+        """Fit a model of what is found in all pixels."""
+        if self.found is None:
+            self.message = "Identify first"
+            return
+        self.message, self.busy = "Fitting", True
+        try:
+            self.model = self.signal.auto_model(identification=self.found, show_progressbar=False)
+        except EelsidError as error:
+            self.message = str(error)
+            return
+        finally:
+            self.busy = False
+        doubtful = self.model.doubtful
+        self.message = f"The fit does not confirm {', '.join(doubtful)}" if doubtful else "Fitted"
+
+    def save(self) -> None:
+        """Save what is found in a file of HyperSpy, and the method beside it."""
+        self._write(lambda path: self._save(path), ".hspy")
+
+    def _save(self, path: Path) -> None:
+        self.found.save(path)
+        self.found.to_method().save(path.with_suffix(".json"), overwrite=True)
+
+    def report(self) -> None:
+        """Write a report of what is found and fitted."""
+        self._write(lambda path: write_report(path, self.found, self.model), ".html")
+
+    def _write(self, write: Callable[[Path], None], ending: str) -> None:
+        if self.found is None:
+            self.message = "Identify first"
+            return
+        path = Path(f"{self.name}{ending}")
+        if path.exists():
+            self.message = f"{path} is there already; choose another name"
+            return
+        try:
+            write(path)
+        except OSError as error:
+            self.message = f"{path} was not written ({error.strerror or error})"
+            return
+        self.message = f"Written: {path}"
 
 
 def _symbols(text: str) -> list[str]:

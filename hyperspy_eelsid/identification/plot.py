@@ -61,18 +61,31 @@ def plot_identification(
         figure = plt.figure(figsize=(9, 8))
     figure.set_layout_engine("constrained")
     top, bottom = figure.subplots(2, 1, height_ratios=(1, 1.1))
-    _draw_spectrum(top, counts, energy, edges)
+    draw_spectrum(top, counts, energy, edges)
     _draw_periodic_table(bottom, probability, set(edges))
     # axes and not the figure, which notebooks would show a second time
     return [top, bottom]
 
 
-def _draw_spectrum(
+def draw_spectrum(
     axes: Axes,
     counts: np.ndarray,
     energy: np.ndarray,
     edges: Mapping[str, Mapping[str, float]],
 ) -> None:
+    """Draw a spectrum with the edges of some elements.
+
+    Parameters
+    ----------
+    axes
+        Where to draw.
+    counts
+        Shape (n_channels,).
+    energy
+        Energies of the channels [eV], shape (n_channels,).
+    edges
+        Edge groups and their onsets [eV] of each element.
+    """
     start, end = measured_window(energy)
     inside = (energy >= start) & (energy <= end)
     counts = np.where(counts > 0, counts, np.nan)[inside]

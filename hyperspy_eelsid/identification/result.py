@@ -19,6 +19,7 @@ from hyperspy.api import preferences
 from hyperspy.signals import BaseSignal, LazySignal, Signal1D
 
 from hyperspy_eelsid import arguments, method
+from hyperspy_eelsid.citation import citation
 from hyperspy_eelsid.edges import ELEMENTS, element_index, symbols, visible_groups
 from hyperspy_eelsid.energy_axis import edge_range
 from hyperspy_eelsid.exceptions import (
@@ -508,6 +509,16 @@ class ElementIdentification:
             },
             index=pd.Index(self.elements, name="element"),
         )
+
+    def cite(self) -> str:
+        """What to cite when this is published, as BibTeX.
+
+        Returns
+        -------
+        str
+            Two entries: the article of the method, and this program with its version and networks.
+        """
+        return citation(self.networks)
 
     def to_method(self, **fit: Any) -> Method:
         """All settings and versions that repeat this identification with other data, and a fit after it.

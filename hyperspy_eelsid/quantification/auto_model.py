@@ -224,7 +224,7 @@ def auto_model(
         for edge in _edges_in(element, shift, window)
         if edge.major
     ]
-    structures = regions(energy, onsets, window, width)
+    structures = regions(energy, onsets, window, width, convolved=low_loss is not None)
     fitted = recorded & (energy >= window[0]) & (energy <= window[1])
     if mode == "excluded":
         fitted &= ~in_regions(energy, structures)

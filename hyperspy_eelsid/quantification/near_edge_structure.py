@@ -87,14 +87,19 @@ def mode_and_width(fine_structure: str | float | None) -> tuple[str | None, floa
 
 
 def regions(
-    energy: np.ndarray, onsets: list[Onset], window: tuple[float, float], width: float
+    energy: np.ndarray,
+    onsets: list[Onset],
+    window: tuple[float, float],
+    width: float,
+    convolved: bool = False,
 ) -> list[Region]:
     """Where the fine structure of each onset lies.
 
-    It shrinks in a narrow window, and goes half of the way to the next onset of another element, or 24 eV: the
-    channels between two elements tell how much of the first there is. With few of them, the wiggles of its far fine
-    structure decide, or La M, 50 eV above Ba M, takes its place. What two elements with neighbouring onsets would share
-    belongs to the second.
+    It shrinks in a narrow window, and before the next onset of another element: the channels between two elements
+    tell how much of the first there is. Without them La M, 50 eV above Ba M, takes its place. Where a low loss
+    tells the plural scattering of white lines, it goes but half of the way to the next onset, or 24 eV: with few
+    channels between, the wiggles of the far fine structure decide. What two elements with neighbouring onsets would
+    share belongs to the second.
 
     Parameters
     ----------
@@ -106,6 +111,8 @@ def regions(
         First and last energy of the fit [eV].
     width
         Width after each onset [eV].
+    convolved
+        Whether the edges are convolved with a low loss.
 
     Returns
     -------
@@ -114,7 +121,7 @@ def regions(
     """
     inside = (energy >= window[0]) & (energy <= window[1])
     while width >= 1:
-        found = [_region(onset, onsets, width) for onset in onsets]
+        found = [_region(onset, onsets, width, convolved) for onset in onsets]
         kept = inside & ~in_regions(energy, found)
         after_all = all((kept & (energy > onset.energy)).any() for onset in onsets)
         if after_all and kept.sum() >= MINIMUM_SHARE_OF_CHANNELS * inside.sum():
@@ -123,13 +130,15 @@ def regions(
     return []
 
 
-def _region(onset: Onset, onsets: list[Onset], width: float) -> Region:
+def _region(onset: Onset, onsets: list[Onset], width: float, convolved: bool) -> Region:
     others = [o.energy for o in onsets if o.element != onset.element and o.energy >= onset.energy]
     start, end = onset.energy - BEFORE_ONSET_EV, onset.energy + width
     if others:
         before_next = min(others) - BEFORE_ONSET_EV
         room = before_next - onset.energy
-        part = max(room / 2, min(NEAR_EV, room - BETWEEN_ONSETS_EV))
+        part = room - BETWEEN_ONSETS_EV
+        if convolved:
+            part = min(part, max(room / 2, NEAR_EV))
         end = min(end, onset.energy + part if part > LINE_EV else before_next)
     return Region(onset, start, max(start, end))
 

@@ -18,7 +18,7 @@ from hyperspy_eelsid.identification import ElementIdentification
 from hyperspy_eelsid.report import pictures
 from hyperspy_eelsid.report.folder import check_free, whole_or_not
 from hyperspy_eelsid.report.origin import origin, title
-from hyperspy_eelsid.report.result import Result
+from hyperspy_eelsid.report.result import Result, spread
 from hyperspy_eelsid.report.white_lines import COLUMNS, white_line_rows
 
 DOTS_PER_INCH = 100
@@ -194,11 +194,6 @@ def _data_link(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def _spread(error: float) -> str:
-    """A standard error in percent behind its value."""
-    return f"± {error:.1f}" if error >= 0.05 else "± < 0.1"
-
-
 @cache
 def _template(name: str) -> Any:
     loader = PackageLoader("hyperspy_eelsid.report", "templates")
@@ -209,5 +204,5 @@ def _template(name: str) -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["spread"] = _spread
+    environment.filters["spread"] = spread
     return environment.get_template(name)

@@ -155,5 +155,10 @@ def as_json(result: Result) -> dict[str, Any]:
     return {"name": result.name, **settings, "notes": result.notes, "elements": table}
 
 
+def spread(error: float) -> str:
+    """A standard error in percent, to stand behind its value."""
+    return f"± {error:.1f}" if error >= 0.05 else "± < 0.1"
+
+
 def _is_nan(value: Any) -> bool:
     return isinstance(value, float) and math.isnan(value)

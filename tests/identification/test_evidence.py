@@ -1,3 +1,5 @@
+from importlib.metadata import version
+
 import numpy as np
 import pytest
 from known_edges import as_eels
@@ -71,6 +73,13 @@ def test_the_table_of_an_image(make_eels, step_networks):
     assert table.loc["Ti", "rise"]["L"] == found.jumps["Ti"]["L"].significance
     assert table.loc["Ti", "reasons"] == {} == found.reasons["Ti"]
     assert "rise [standard errors]" in repr(found)
+
+
+def test_what_to_cite(make_eels, step_networks):
+    text = make_eels().identify_elements().cite()
+    assert "10.1038/s41598-023-40943-7" in text and "networks steps" in text
+    assert version("hyperspy-eelsid") in text
+    assert text.count("{") == text.count("}")
 
 
 def test_signals_that_are_not_there(make_eels, step_networks):

@@ -183,9 +183,11 @@ def train(run: Run, folder: Path, workers: int = 1) -> keras.Model:
         )
     with _precision(run.precision):
         model = run.build()
+        if (
+            run.start is not None
+        ):  # before there is an optimizer, of which the other run may have no state
+            load_weights(Path(run.start), model)
         _compile(model, rate, run.loss)
-    if run.start is not None:
-        load_weights(Path(run.start), model)
     done = _resume(folder, model)
     log = _Log(folder / "log.csv", done)
     _logger.info(
