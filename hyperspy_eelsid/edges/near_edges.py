@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from hyperspy_eelsid import arguments
-from hyperspy_eelsid.edges.table import ELEMENTS, element_index
+from hyperspy_eelsid.edges.table import ELEMENTS, OUTSIDE, element_index
 from hyperspy_eelsid.shipped import shipped
 
 
@@ -61,14 +61,15 @@ def computed_near_edges(element: str, edge: str) -> tuple[NearEdge, ...]:
     ArgumentError
         If an argument is no text.
     UnknownElementError
-        If `element` is not the symbol of one of the 80 elements.
+        If `element` is not the symbol of one of the 80 elements, thorium or uranium.
 
     Examples
     --------
     >>> [near_edge.attributes["ten_dq"] for near_edge in computed_near_edges("Ni", "L")]
     [-0.6, 0.5, 1.0, 1.4, 1.8, 2.2]
     """
-    symbol = ELEMENTS[element_index(element)]
+    outside = isinstance(element, str) and element.capitalize() in OUTSIDE
+    symbol = element.capitalize() if outside else ELEMENTS[element_index(element)]
     return _read_edge(symbol, arguments.text("edge", edge))
 
 

@@ -22,6 +22,11 @@ from hyperspy_eelsid.shipped import shipped
 
 ENERGY_MIN_EV = 75
 ENERGY_MAX_EV = 3071
+# Onsets [eV] of elements outside the 80 (A. Thompson et al., X-ray Data Booklet (2009), table 1-1)
+OUTSIDE = {
+    "Th": {"O5": 85.4, "O4": 92.5, "N7": 333.1, "N6": 342.4, "N5": 675.2, "N4": 712.1},
+    "U": {"O5": 94.2, "O4": 102.8, "N7": 377.4, "N6": 388.2, "N5": 736.2, "N4": 778.3},
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import ipywidgets
+import matplotlib
 from hyperspy_gui_ipywidgets.utils import add_display_arg, labelme
 from link_traits import link
 
@@ -135,8 +136,11 @@ class _Form:
     def _canvas(self) -> tuple[Any, list[Any]]:
         """A live canvas where ipympl is installed; else a picture, and fields for the pixel."""
         if find_spec("ipympl"):
+            backend = matplotlib.get_backend()
             from ipympl.backend_nbagg import Canvas, FigureManager
 
+            if matplotlib.get_backend() != backend:  # its import takes over all figures of pyplot
+                matplotlib.use(backend)
             canvas = Canvas(self.linked.figure)
             with warnings.catch_warnings():  # of ipympl's own use of traitlets
                 warnings.simplefilter("ignore", DeprecationWarning)

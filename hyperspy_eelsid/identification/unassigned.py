@@ -10,6 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import maximum_filter1d
 
 from hyperspy_eelsid.edges import EDGES
+from hyperspy_eelsid.edges.table import OUTSIDE
 from hyperspy_eelsid.identification.network_input import to_network_input
 
 # stretches below and above a step that are compared, and what its rise may take [eV]
@@ -22,11 +23,6 @@ NOISY = 0.2
 # an edge of an element that is found explains what is seen so far before and after its onset [eV]
 BEFORE_EV, AFTER_EV = 35.0, 80.0
 NEAR_EV = 10.0
-# Onsets [eV] of elements outside the 80 (A. Thompson et al., X-ray Data Booklet (2009), table 1-1)
-OUTSIDE = {
-    "Th": {"O5": 85.4, "O4": 92.5, "N7": 333.1, "N6": 342.4, "N5": 675.2, "N4": 712.1},
-    "U": {"O5": 94.2, "O4": 102.8, "N7": 377.4, "N6": 388.2, "N5": 736.2, "N4": 778.3},
-}
 
 
 class UnassignedEdge(NamedTuple):

@@ -231,7 +231,7 @@ def white_lines(
     >>> from hyperspy_eelsid.oxidation import references
     >>> manganese = references("Mn", dispersion=0.1, resolution=0.8)[0]
     >>> manganese.white_lines("Mn")
-    WhiteLines of Mn_L3, measured in 1 of 1 pixels; medians: ratio 3.13, position 640.04 eV, distance 12.07 eV
+    WhiteLines of Mn_L3, measured in 1 of 1 pixels; medians: ratio 3.27, position 640.07 eV, distance 12.40 eV
     """
     edge = WhiteLineEdge.of(element)
     region = Region.of_edge(signal, edge, energy_offset, low_loss)

@@ -175,6 +175,13 @@ def test_without_ipympl_a_picture_and_fields(make_eels, monkeypatch):
     assert bytes(form["wdict"]["canvas"].value) != before
 
 
+def test_other_figures_keep_their_backend(make_eels):
+    """Importing ipympl takes them over."""
+    before = plt.get_backend()
+    gui.IdentificationTool(make_eels((4, 6))).gui(display=False, toolkit="ipywidgets")
+    assert plt.get_backend() == before
+
+
 def test_no_windows_without_a_display(make_eels, monkeypatch):
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         monkeypatch.delenv(name, raising=False)

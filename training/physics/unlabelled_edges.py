@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hyperspy_eelsid.edges import EDGES, ELEMENT_INDEX
-from hyperspy_eelsid.identification.unassigned import OUTSIDE
+from hyperspy_eelsid.edges.table import OUTSIDE
 from training.physics.draws import Range, log_uniform, some
 
 # Onsets [eV] of the binding energies in the X-ray Data Booklet (A. Thompson et al., Lawrence Berkeley National
