@@ -66,7 +66,7 @@ def main() -> None:
                 print(
                     f"{task.__name__:10} {WORKERS} threads      {spectra / seconds:8.0f} spectra/s"
                 )
-        options = {"n_workers": WORKERS, "threads_per_worker": 1, "dashboard_address": None}
+        options = {"n_workers": WORKERS, "threads_per_worker": 1, "dashboard_address": ":0"}
         with LocalCluster(**options) as cluster, Client(cluster) as client:
             for task in (identified, fitted):
                 task(path)

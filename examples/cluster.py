@@ -24,7 +24,7 @@ def main() -> None:
     path = Path(folder.name) / "large.hspy"
     superlattice(shape=(16, 52)).save(path, chunks=(8, 26, 1240))
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
         with Client(cluster):
             s = hs.load(path, lazy=True)
             found = s.identify_elements()

@@ -56,7 +56,7 @@ def test_a_cluster_gives_the_same_numbers(steps_folder):
     eager = signal.deepcopy()
     eager.compute(show_progressbar=False)
     expected = eager.identify_elements(networks=steps_folder)
-    options = {"n_workers": 1, "threads_per_worker": 2, "dashboard_address": None}
+    options = {"n_workers": 1, "threads_per_worker": 2, "dashboard_address": ":0"}
     with distributed.LocalCluster(processes=False, **options) as cluster, cluster.get_client():
         found = signal.identify_elements(networks=steps_folder)
         found.compute()

@@ -87,7 +87,7 @@ def test_a_cluster_gives_the_same_amounts():
     expected = signal.auto_model(elements=AMOUNTS).elemental_maps()
     lazy = signal.as_lazy()
     lazy.data = lazy.data.rechunk((8, 8, -1))
-    options = {"n_workers": 1, "threads_per_worker": 2, "dashboard_address": None}
+    options = {"n_workers": 1, "threads_per_worker": 2, "dashboard_address": ":0"}
     with distributed.LocalCluster(processes=False, **options) as cluster, cluster.get_client():
         found = lazy.auto_model(elements=AMOUNTS).elemental_maps()
     for element, amount in expected.items():
@@ -107,7 +107,7 @@ def test_residuals_of_a_file_come_from_a_cluster(tmp_path):
     signal, _ = make_image(AMOUNTS, (4, 4), counts=5000)
     with_parameters(signal).save(tmp_path / "image.hspy", chunks=(2, 2, len(signal.data[0, 0])))
     lazy = hs.load(tmp_path / "image.hspy", lazy=True)
-    options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+    options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": ":0"}
     with distributed.LocalCluster(**options) as cluster, cluster.get_client():
         model = lazy.auto_model(elements=AMOUNTS)
         residual = model.residual().data.compute()
