@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import dask
+import dask.array as da
 import numpy as np
 from exspy.signals import EELSSpectrum
 from exspy.utils.eels import iMFP_angular_correction, iMFP_Iakoubovskii
@@ -170,9 +171,6 @@ def relative_thickness(low_loss: EELSSpectrum) -> tuple[np.ndarray, np.ndarray]:
     EnergyAxisError
         If the zero-loss peak is missing, or the axis ends before 40 eV.
 
-    References
-    ----------
-    Egerton, Electron Energy-Loss Spectroscopy in the Electron Microscope (2011), eq. 5.1.
     """
     check_eels(low_loss, "low_loss")
     low_loss = in_order(low_loss)
@@ -182,7 +180,23 @@ def relative_thickness(low_loss: EELSSpectrum) -> tuple[np.ndarray, np.ndarray]:
             f"A low loss holds the zero-loss peak and {LEAST_LOW_LOSS_EV:g} eV; this one goes from {axis[0]:g} to "
             f"{axis[-1]:g} eV."
         )
-    intensity = low_loss.data
+    return log_ratio(axis, low_loss.data)
+
+
+def log_ratio(axis: np.ndarray, intensity: np.ndarray | da.Array) -> tuple[np.ndarray, np.ndarray]:
+    """What :func:`relative_thickness` gives, of spectra without their signal.
+
+    Parameters
+    ----------
+    axis
+        Energies of the channels [eV], shape (n_channels,), from below zero to 40 eV at least.
+    intensity
+        Counts, shape (..., n_channels).
+
+    References
+    ----------
+    Egerton, Electron Energy-Loss Spectroscopy in the Electron Microscope (2011), eq. 5.1.
+    """
     good = np.isfinite(intensity).all(axis=-1, keepdims=True)
     everything = np.where(good, intensity, 0).sum(axis=tuple(range(intensity.ndim - 1)))
     end = axis[_lowest(axis, np.asarray(everything))]

@@ -175,17 +175,15 @@ def auto_model(
         convergence_angle=convergence_angle,
         collection_angle=collection_angle,
     )
-    from hyperspy_eelsid.identification import ElementIdentification, identify_elements
+    if identification is not None:
+        from hyperspy_eelsid.identification import ElementIdentification
 
-    arguments.instance(
-        "identification",
-        identification,
-        ElementIdentification,
-        "what identify_elements found",
-        or_none=True,
-    )
+        found = "what identify_elements found"
+        arguments.instance("identification", identification, ElementIdentification, found)
     if elements is None:
         if identification is None:
+            from hyperspy_eelsid.identification import identify_elements
+
             identification = identify_elements(signal, show_progressbar=show_progressbar)
         elements = identification.elements
     elements = symbols(elements)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 import numpy as np
-from exspy.signals import EELSSpectrum
 
 from hyperspy_eelsid import arguments
 from hyperspy_eelsid._upstream import with_data
 from hyperspy_eelsid.exceptions import ArgumentError
 from hyperspy_eelsid.low_loss.peak import is_saturated
-from hyperspy_eelsid.low_loss.thickness import LEAST_LOW_LOSS_EV, relative_thickness
+from hyperspy_eelsid.low_loss.thickness import LEAST_LOW_LOSS_EV, log_ratio
+
+if TYPE_CHECKING:
+    from exspy.signals import EELSSpectrum
 
 _logger = logging.getLogger(__name__)
 
@@ -162,8 +165,7 @@ def warn_of_thickness(energy: np.ndarray, spectrum: np.ndarray) -> None:
     """
     if energy[-1] < LEAST_LOW_LOSS_EV:
         return
-    axis = {"size": len(energy), "offset": energy[0], "scale": energy[1] - energy[0], "units": "eV"}
-    thickness = float(relative_thickness(EELSSpectrum(spectrum, axes=[axis]))[0][0])
+    thickness = float(log_ratio(energy, spectrum)[0][0])
     if thickness > THICK:
         _logger.warning(
             "The sample is %.1f mean free paths thick in the mean: plural scattering takes much of the edges from "

@@ -147,11 +147,11 @@ def entries() -> list[Multiplet]:
             for charge in charges:
                 electrons = atomic_number - NOBLE_GAS_BEFORE[shells.valence_shell] - charge
                 entry = Multiplet(element, edge, charge, electrons, shells.scales)
-                if edge == "L":
-                    result += [replace(entry, ten_dq=ten_dq) for ten_dq in CRYSTAL_FIELDS_EV]
-                else:
+                if edge != "L":
                     result.append(entry)
-                if entry.ion in TETRAGONAL and edge == "L":
+                    continue
+                result += [replace(entry, ten_dq=ten_dq) for ten_dq in CRYSTAL_FIELDS_EV]
+                if entry.ion in TETRAGONAL:
                     ten_dq, ds, dt = TETRAGONAL[entry.ion]
                     result.append(replace(entry, ten_dq=ten_dq, ds=ds, dt=dt))
 
